@@ -1,0 +1,12 @@
+"""The web process's entry: console, admin and API under one ASGI application."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "postroom.settings")
+os.environ.setdefault("POSTROOM_DATABASE_ROLE", "web")
+
+from django.core.asgi import get_asgi_application
+
+application = get_asgi_application()

@@ -1,0 +1,13 @@
+"""The Celery application. PostgreSQL is the truth; a task carries ids at most and wakes somebody up."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "postroom.settings")
+
+app = Celery("postroom")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()

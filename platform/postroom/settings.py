@@ -1,0 +1,280 @@
+"""All settings, from the environment only. What a tenant can change is a row, not a setting."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from postroom.environment import (
+    EnvironmentProblem,
+    env_address,
+    env_bool,
+    env_host_ports,
+    env_int,
+    env_networks,
+    env_port,
+    env_secret,
+    env_text,
+    kept_secret,
+)
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Where and who we are ------------------------------------------------------------------------------
+POSTROOM_DATA_DIR = Path(env_text("POSTROOM_DATA_DIR") or ROOT / "var").expanduser().absolute()
+POSTROOM_BIND = env_address("POSTROOM_BIND", "127.0.0.1")
+POSTROOM_WEB_PORT = env_port("POSTROOM_WEB_PORT", 8000)
+POSTROOM_SMTP_PORT = env_port("POSTROOM_SMTP_PORT", 2525)
+POSTROOM_SUBMISSION_PORT = env_port("POSTROOM_SUBMISSION_PORT", 2587)
+POSTROOM_SUBMISSIONS_PORT = env_port("POSTROOM_SUBMISSIONS_PORT", 2465)
+POSTROOM_LAB = env_bool("POSTROOM_LAB", True)
+POSTROOM_DEMO = env_bool("POSTROOM_DEMO", True)
+POSTROOM_HOSTNAME = env_text("POSTROOM_HOSTNAME") or ("mail.contoso.example" if POSTROOM_LAB else "localhost")
+POSTROOM_DNS_SERVERS = env_host_ports("POSTROOM_DNS_SERVERS", default_port=53)
+POSTROOM_PRIVATE_NETWORKS = env_networks("POSTROOM_PRIVATE_NETWORKS")
+POSTROOM_LAB_ROUTES = env_text("POSTROOM_LAB_ROUTES")
+POSTROOM_LAB_BASE_PORT = env_port("POSTROOM_LAB_BASE_PORT", 2600)
+POSTROOM_ADMIN_EMAIL = env_text("POSTROOM_ADMIN_EMAIL") or "operator@postroom.example"
+POSTROOM_ADMIN_PASSWORD = env_secret("POSTROOM_ADMIN_PASSWORD")
+POSTROOM_SMTPD_PROCESSES = env_int("POSTROOM_SMTPD_PROCESSES", 1, low=1, high=64)
+POSTROOM_WORKER_CONCURRENCY = env_int("POSTROOM_WORKER_CONCURRENCY", 2, low=1, high=64)
+POSTROOM_PUBLIC_URL = (
+    env_text("POSTROOM_PUBLIC_URL")
+    or f"http://{POSTROOM_BIND if ':' not in POSTROOM_BIND else f'[{POSTROOM_BIND}]'}:{POSTROOM_WEB_PORT}"
+).rstrip("/")
+
+SECRET_KEY = kept_secret("SECRET_KEY", POSTROOM_DATA_DIR)
+POSTROOM_ENCRYPTION_KEYS = [
+    key.strip() for key in kept_secret("POSTROOM_ENCRYPTION_KEYS", POSTROOM_DATA_DIR).split(",") if key.strip()
+]
+DEBUG = env_bool("DEBUG", False)
+TESTING = "pytest" in sys.modules
+ALLOWED_HOSTS = [host for host in env_text("ALLOWED_HOSTS", "*").split(",") if host]
+
+# Database: the truth ---------------------------------------------------------------------------------
+DATABASE_ROLES = {
+    "owner": "",
+    "web": "postroom_web",
+    "flow": "postroom_flow",
+    "operator": "postroom_operator",
+    "broker": "postroom_broker",
+}
+
+
+def _database_url(role: str) -> tuple[str, bool]:
+    """Return the URL for a role of ours and whether a log-in of its own stands behind it."""
+    if role in {"owner", "flow"} and (own := env_secret(f"DATABASE_{role.upper()}_URL")):
+        return own, True
+    if url := env_secret("DATABASE_URL"):
+        return url, False
+    kept = POSTROOM_DATA_DIR / "database-url"  # written by the embedded PostgreSQL while it runs
+    return (kept.read_text().strip() if kept.exists() else ""), False
+
+
+def _conninfo(role: str) -> dict[str, Any]:
+    url, own_login = _database_url(role)
+    try:
+        info = dict(conninfo_to_dict(url))
+    except ProgrammingError:
+        raise EnvironmentProblem(
+            "DATABASE_URL is not a PostgreSQL address; write postgresql://user:password@host:port/database."
+        ) from None
+    if url and "dbname" not in info:
+        raise EnvironmentProblem("DATABASE_URL names no database; write postgresql://user:password@host:port/database.")
+    return info | ({} if own_login else {"role": DATABASE_ROLES[role]})
+
+
+def _database(role: str) -> dict[str, Any]:
+    info = _conninfo(role)
+    options: dict[str, Any] = {
+        key: value for key, value in info.items() if key not in {"dbname", "user", "password", "host", "port", "role"}
+    }
+    options.setdefault("connect_timeout", 10)
+    if info.get("role"):
+        options["assume_role"] = info["role"]
+    if role == "web" and not TESTING:
+        options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 10}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": info.get("dbname", "postroom"),
+        "USER": info.get("user", ""),
+        "PASSWORD": info.get("password", ""),
+        "HOST": info.get("host", ""),
+        "PORT": info.get("port", ""),
+        "OPTIONS": options,
+        "ATOMIC_REQUESTS": True,
+        "CONN_HEALTH_CHECKS": True,
+        "TEST": {"TEMPLATE": "template0"},
+    }
+
+
+DATABASE_ROLE = env_text("POSTROOM_DATABASE_ROLE", "owner" if TESTING else "flow")
+if DATABASE_ROLE not in DATABASE_ROLES:
+    raise EnvironmentProblem(f"POSTROOM_DATABASE_ROLE is {DATABASE_ROLE!r}; write one of {', '.join(DATABASE_ROLES)}.")
+DATABASES = {"default": _database(DATABASE_ROLE)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Broker: a hint --------------------------------------------------------------------------------------
+CELERY_BROKER_URL = env_secret("CELERY_BROKER_URL") or "pgmq://"
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {}
+if CELERY_BROKER_URL.startswith("pgmq:"):
+    _broker = _conninfo("broker")
+    _broker_role = _broker.pop("role", "")
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "conn_string": make_conninfo(**_broker, options=f"-c role={_broker_role} -c search_path=pgmq,public"),
+        "init_extension": False,
+        "visibility_timeout": 60,
+        "wait_time_seconds": 0,
+        "polling_interval": 0.05,  # LISTEN with a prefetch of 1 stalls; polling costs 0.2 ms each (design §12.16)
+        "pool_size": 4,
+        "pool_timeout": 5,
+    }
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_ACKS_LATE = False  # PostgreSQL is the truth: a lost wake-up costs one sweep, a repeated poison task a loop
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False  # its fanout queues cost a poll each
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_TASK_DEFAULT_QUEUE = "deliver"
+CELERY_TASK_ROUTES = {
+    "transport.sweep": {"queue": "sweep"},
+    "transport.housekeeping": {"queue": "sweep"},
+    "tenants.*": {"queue": "sweep"},
+}
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "transport.sweep", "schedule": 10.0, "options": {"expires": 10}},
+    "housekeeping": {"task": "transport.housekeeping", "schedule": 60.0, "options": {"expires": 60}},
+}
+CELERY_BEAT_SCHEDULE_FILENAME = str(POSTROOM_DATA_DIR / "celerybeat-schedule")
+
+# Web ---------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "tenants.apps.TenantsConfig",
+    "transport.apps.TransportConfig",
+    "postroom.apps.PostroomConfig",
+    "postroom.console",
+    "postroom.api",
+    "postroom.operators.apps.OperatorsConfig",
+    "postroom.embedded",
+    "postroom.lab",
+    "postroom.operators.site.OperatorsAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_filters",
+    "django_htmx",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+]
+AUTH_USER_MODEL = "tenants.User"
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "postroom.security.SecurityHeadersMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "postroom.scoping.ScopeMiddleware",
+]
+ROOT_URLCONF = "postroom.urls"
+ASGI_APPLICATION = "postroom.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "postroom.console.context.console",
+            ]
+        },
+    }
+]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+if TESTING:
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "console:sign-in"
+LOGIN_REDIRECT_URL = "console:overview"
+LOGOUT_REDIRECT_URL = "console:sign-in"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_NAME = f"postroom_{POSTROOM_WEB_PORT}"  # two copies on one host keep their log-ins apart
+CSRF_COOKIE_NAME = f"postroom_csrf_{POSTROOM_WEB_PORT}"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = POSTROOM_PUBLIC_URL.startswith("https:")
+X_FRAME_OPTIONS = "SAMEORIGIN"  # a letter's HTML stands in a sandboxed frame of our own
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+DATA_UPLOAD_MAX_MEMORY_SIZE = 50 * 1024 * 1024
+CSRF_TRUSTED_ORIGINS = [POSTROOM_PUBLIC_URL]
+
+STATIC_URL = "/static/"
+STATIC_ROOT = POSTROOM_DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = DEBUG
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("ja", "日本語")]
+LOCALE_PATHS = [ROOT / "platform" / "postroom" / "locale"]
+USE_I18N = True
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["postroom.api.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["postroom.api.permissions.HasTenant"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "postroom.api.pagination.CursorPages",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "postroom.api.errors.problem_details",
+    "UNAUTHENTICATED_USER": None,
+    "PAGE_SIZE": 50,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Postroom API",
+    "VERSION": "1",
+    "DESCRIPTION": "Mail flow for many tenants, explained.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+}
+
+# Logs: one readable line each; the supervisor puts the process's name in front ------------------------------
+LOG_LEVEL = env_text("POSTROOM_LOG_LEVEL", "INFO").upper()
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s", "datefmt": "%H:%M:%S"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        "mail.log": {"level": "ERROR"},  # aiosmtpd's chatter
+        "celery": {"level": "WARNING"},
+        "django.server": {"level": "WARNING"},
+    },
+}
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "postroom.settings")

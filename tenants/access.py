@@ -1,0 +1,95 @@
+"""Reads of things that a user names: fetched inside the tenant, 404 for strangers.
+
+Call these inside a `scope`: they filter by tenant, and row-level security does so once more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TypeVar
+from uuid import UUID
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import connection
+from django.db.models import Model, QuerySet
+from django.http import Http404
+
+from tenants.models import AcceptedDomain, ApiKey, AuditEvent, Mailbox, Tenant, User
+
+Row = TypeVar("Row", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class MembershipEntry:
+    """What a user may do in one tenant, as the user sees it in the list of tenants to enter."""
+
+    tenant_id: UUID
+    slug: str
+    name: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyEntry:
+    key_id: UUID
+    tenant_id: UUID | None
+    is_operator: bool
+    name: str
+
+
+def memberships_of(user: User) -> list[MembershipEntry]:
+    """Return the active tenants that a user belongs to, by name. Needs no scope: it decides on one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT tenant_id, slug, name, role FROM memberships_of(%s)", [user.pk])
+        return [MembershipEntry(*row) for row in cursor.fetchall()]
+
+
+def find_api_key(token: str) -> KeyEntry | None:
+    """Return whose key a bearer token is, or None for a revoked or unknown one. Needs no scope."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT id, tenant_id, is_operator, name FROM use_api_key(%s)", [token_digest(token)])
+        row = cursor.fetchone()
+    return KeyEntry(*row) if row else None
+
+
+def token_digest(token: str) -> bytes:
+    """Return what we keep of a bearer token. It holds 256 random bits, so a plain digest suffices."""
+    return hashlib.sha256(token.encode()).digest()
+
+
+def tenant_by_slug(slug: str) -> Tenant:
+    """Return a tenant by slug, within what the scope shows."""
+    try:
+        return Tenant.objects.get(slug=slug)
+    except Tenant.DoesNotExist:
+        raise Http404 from None
+
+
+def one(rows: QuerySet[Row], pk: str | UUID) -> Row:
+    """Return the row with this id, or raise Http404: also for an id that is no UUID at all."""
+    try:
+        return rows.get(pk=UUID(str(pk)))
+    except (ValueError, ObjectDoesNotExist):
+        raise Http404 from None
+
+
+def accepted_domains(tenant_id: UUID) -> QuerySet[AcceptedDomain]:
+    return AcceptedDomain.objects.filter(tenant_id=tenant_id)
+
+
+def mailboxes(tenant_id: UUID) -> QuerySet[Mailbox]:
+    return Mailbox.objects.filter(tenant_id=tenant_id).prefetch_related("addresses")
+
+
+def mailboxes_of(tenant_id: UUID, user: User) -> QuerySet[Mailbox]:
+    """Return the mailboxes whose letters this user may read: their own."""
+    return mailboxes(tenant_id).filter(user=user)
+
+
+def api_keys(tenant_id: UUID) -> QuerySet[ApiKey]:
+    return ApiKey.objects.filter(tenant_id=tenant_id)
+
+
+def audit_events(tenant_id: UUID) -> QuerySet[AuditEvent]:
+    return AuditEvent.objects.filter(tenant_id=tenant_id)

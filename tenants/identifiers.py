@@ -1,0 +1,24 @@
+"""Identifiers that users see: UUIDv7 (RFC 9562 §5.7), ordered by the time of their making."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from datetime import datetime
+
+
+def uuid7() -> uuid.UUID:
+    """Return a new UUIDv7: 48 bits of Unix milliseconds, then 74 random bits."""
+    return uuid7_at(time.time_ns() // 1_000_000)
+
+
+def uuid7_at(milliseconds: int) -> uuid.UUID:
+    value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | 0x7 << 76
+    return uuid.UUID(int=value & ~(0x3 << 62) | 0x2 << 62)
+
+
+def first_uuid7_of(moment: datetime) -> uuid.UUID:
+    """Return the lowest UUIDv7 that can be made at `moment`: a bound for ranges and partitions."""
+    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80 | 0x7 << 76 | 0x2 << 62)

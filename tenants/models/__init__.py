@@ -1,0 +1,20 @@
+"""The tables of the tenants: who they are and what names they own."""
+
+from tenants.models.audit import AuditEvent
+from tenants.models.domain import AcceptedDomain
+from tenants.models.key import ApiKey
+from tenants.models.mailbox import EmailAddress, Mailbox
+from tenants.models.tenant import Tenant, TenantOwned
+from tenants.models.user import Membership, User
+
+__all__ = [
+    "AcceptedDomain",
+    "ApiKey",
+    "AuditEvent",
+    "EmailAddress",
+    "Mailbox",
+    "Membership",
+    "Tenant",
+    "TenantOwned",
+    "User",
+]

@@ -1,0 +1,42 @@
+"""API keys: bearer tokens of one tenant or of the operator, kept as a digest."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from typing_extensions import override
+
+from tenants.identifiers import uuid7
+from tenants.models.tenant import Tenant
+from tenants.models.user import User
+
+
+class ApiKey(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(
+        Tenant, null=True, blank=True, on_delete=models.CASCADE, related_name="+", verbose_name=_("tenant")
+    )
+    is_operator = models.BooleanField(_("operator's key"), default=False, editable=False)
+    name = models.CharField(_("name"), max_length=100)
+    prefix = models.CharField(_("begins with"), max_length=16, editable=False)
+    digest = models.BinaryField(unique=True, max_length=32, editable=False)
+    created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(is_operator=True, tenant__isnull=True)
+                | models.Q(is_operator=False, tenant__isnull=False),
+                name="api_key_is_a_tenants_or_the_operators",
+            )
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"

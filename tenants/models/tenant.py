@@ -1,0 +1,71 @@
+"""The tenant: an organisation whose mail we run, with its limits and its retry settings."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from typing_extensions import override
+
+from tenants.identifiers import uuid7
+
+
+class Tenant(models.Model):
+    class Status(models.TextChoices):
+        ACTIVE = "active", _("active")
+        SUSPENDED = "suspended", _("suspended")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    slug = models.SlugField(_("slug"), max_length=63, unique=True)
+    name = models.CharField(_("name"), max_length=200)
+    status = models.CharField(_("status"), max_length=16, choices=Status.choices, default=Status.ACTIVE)
+    language = models.CharField(_("language"), max_length=8, default="en")
+    time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
+    # Raised in the transaction of every change that can alter a route (design §12.6).
+    config_version = models.BigIntegerField(default=1, editable=False)
+
+    max_domains = models.PositiveIntegerField(_("accepted domains at most"), default=100)
+    max_mailboxes = models.PositiveIntegerField(_("mailboxes at most"), default=10_000)
+    max_message_size = models.PositiveBigIntegerField(_("message size at most, bytes"), default=36 * 1024 * 1024)
+    max_recipients_per_message = models.PositiveIntegerField(_("recipients per message at most"), default=500)
+
+    # Exchange's retry clock (reference §5): glitch 4 × 1 min, transient 6 × 5 min, then every 10 min.
+    retry_schedule = models.CharField(_("retry schedule"), max_length=200, default="1m*4, 5m*6, 10m")
+    message_expiration_timeout = models.DurationField(_("message expires after"), default=timedelta(days=2))
+    delay_notification_timeout = models.DurationField(_("delay notice after"), default=timedelta(hours=4))
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("tenant")
+        verbose_name_plural = _("tenants")
+        ordering = ["slug"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(slug__regex=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$"), name="tenant_slug_form"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(delay_notification_timeout__lt=models.F("message_expiration_timeout")),
+                name="tenant_delay_notice_before_expiry",
+            ),
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == self.Status.ACTIVE
+
+
+class TenantOwned(models.Model):
+    """A row that belongs to one tenant; every such table is guarded by row-level security (tenants/rls.py)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", verbose_name=_("tenant"))
+    tenant_id: UUID
+
+    class Meta:
+        abstract = True

@@ -1,0 +1,99 @@
+"""Row-level security as migrations write it: roles, guards and grants (design §2.4, §12.1).
+
+Roles belong to the whole PostgreSQL cluster, so making them is safe to repeat. They are NOINHERIT: a
+role that may become another one does not see with the other's eyes until it does.
+"""
+
+from __future__ import annotations
+
+from django.db.migrations.operations import RunSQL
+from django.db.migrations.operations.base import Operation
+
+ROLES = ("postroom_web", "postroom_flow", "postroom_operator")
+
+MAKE_ROLES = """
+DO $$
+DECLARE
+  name text;
+  modern boolean := current_setting('server_version_num')::int >= 160000;
+  plain text := CASE WHEN modern THEN ' WITH INHERIT FALSE, SET TRUE' ELSE '' END;
+BEGIN
+  FOREACH name IN ARRAY ARRAY['postroom_web', 'postroom_flow', 'postroom_operator'] LOOP
+    BEGIN
+      EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT', name);
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+    END;
+  END LOOP;
+  -- The owner sees what the flow sees (data migrations, SECURITY DEFINER functions) and may become each role.
+  IF NOT pg_has_role(current_user, 'postroom_flow', 'USAGE') THEN
+    EXECUTE format('GRANT postroom_flow TO %I', current_user);
+  END IF;
+  IF NOT pg_has_role(current_user, 'postroom_web', 'MEMBER') THEN
+    EXECUTE format('GRANT postroom_web TO %I%s', current_user, plain);
+  END IF;
+  IF NOT pg_has_role(current_user, 'postroom_operator', 'MEMBER') THEN
+    EXECUTE format('GRANT postroom_operator TO %I%s', current_user, plain);
+  END IF;
+  -- An operator's request steps up from web for its transaction; flow and operator may step down to one tenant.
+  IF NOT pg_has_role('postroom_web', 'postroom_operator', 'MEMBER') THEN
+    EXECUTE 'GRANT postroom_operator TO postroom_web' || plain;
+  END IF;
+  IF NOT pg_has_role('postroom_flow', 'postroom_web', 'MEMBER') THEN
+    EXECUTE 'GRANT postroom_web TO postroom_flow' || plain;
+  END IF;
+END $$;
+GRANT USAGE ON SCHEMA public TO postroom_web, postroom_flow, postroom_operator;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public
+  GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO postroom_web, postroom_flow, postroom_operator;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public
+  GRANT USAGE, SELECT ON SEQUENCES TO postroom_web, postroom_flow, postroom_operator;
+"""
+
+# Raises when no tenant is set: a forgotten scope is an error, never an empty page that looks right.
+# SQL and STABLE, so that the planner inlines it and policies use indexes.
+APP_TENANT = """
+CREATE FUNCTION app_tenant() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
+  AS $$ SELECT current_setting('postroom.tenant')::uuid $$;
+"""
+
+
+def make_roles() -> Operation:
+    return RunSQL(MAKE_ROLES, RunSQL.noop)
+
+
+def make_app_tenant() -> Operation:
+    return RunSQL(APP_TENANT, "DROP FUNCTION app_tenant()")
+
+
+def guard(table: str, column: str = "tenant_id") -> Operation:
+    """Return the operation that guards a table: `web` sees one tenant's rows, flow and operator all."""
+    return RunSQL(
+        f"""
+        ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+        ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+        CREATE POLICY tenant ON {table} TO postroom_web USING ({column} = app_tenant());
+        CREATE POLICY flow ON {table} TO postroom_flow USING (true);
+        CREATE POLICY operator ON {table} TO postroom_operator USING (true);
+        """,
+        f"""
+        DROP POLICY tenant ON {table};
+        DROP POLICY flow ON {table};
+        DROP POLICY operator ON {table};
+        ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;
+        ALTER TABLE {table} DISABLE ROW LEVEL SECURITY;
+        """,
+    )
+
+
+def hide_from_web(table: str) -> Operation:
+    """Return the operation that keeps a table of the platform from the tenants' role altogether."""
+    return RunSQL(
+        f"REVOKE ALL ON {table} FROM postroom_web",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO postroom_web",
+    )
+
+
+def append_only(table: str) -> Operation:
+    """Return the operation that lets every role add and read rows of a log, and none change one."""
+    roles = ", ".join(ROLES)
+    return RunSQL(f"REVOKE UPDATE, DELETE ON {table} FROM {roles}", f"GRANT UPDATE, DELETE ON {table} TO {roles}")
