@@ -1,0 +1,143 @@
+"""Mailboxes and their addresses; exactly one is primary, the reply address (reference §2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from tenants.actions.actor import Actor
+from tenants.actions.audit import audit, snapshot
+from tenants.actions.domains import domain_for_address
+from tenants.models import EmailAddress, Mailbox, Tenant, User
+from tenants.names import local_key, split_mailbox_address
+from tenants.problems import Problem, constraint_problems
+from tenants.wakeups import configuration_changed
+
+
+@dataclass(frozen=True, slots=True)
+class AddressInput:
+    address: str
+    is_primary: bool = False
+
+
+@transaction.atomic
+def create_mailbox(
+    *,
+    actor: Actor,
+    tenant: Tenant,
+    display_name: str,
+    addresses: Sequence[AddressInput],
+    verifier: str = "",
+    quota: int | None = None,
+    enabled: bool = True,
+    user: User | None = None,
+) -> Mailbox:
+    """Create a mailbox with its addresses. `verifier` is a SCRAM verifier, never a password."""
+    if Mailbox.objects.filter(tenant=tenant).count() >= tenant.max_mailboxes:
+        raise Problem("limits.mailboxes", limit=tenant.max_mailboxes)
+    if not display_name.strip():
+        raise Problem("mailbox.no_name", field="display_name")
+    mailbox = Mailbox(tenant=tenant, display_name=display_name.strip(), verifier=verifier, enabled=enabled, user=user)
+    if quota is not None:
+        mailbox.quota = quota
+    mailbox.save()
+    _write_addresses(mailbox, addresses)
+    audit(actor=actor, tenant=tenant, action="mailbox.create", obj=mailbox, after=_picture(mailbox))
+    configuration_changed(tenant.pk)
+    return mailbox
+
+
+@transaction.atomic
+def change_mailbox(
+    *, actor: Actor, mailbox: Mailbox, addresses: Sequence[AddressInput] | None = None, **changes: Any
+) -> Mailbox:
+    """Change a mailbox; `addresses`, where given, is the whole new list."""
+    before = _picture(mailbox)
+    for field, value in changes.items():
+        if field not in {"display_name", "enabled", "quota", "verifier", "user"}:
+            raise Problem("api.unknown_field", field=field, name=field)
+        setattr(mailbox, field, value)
+    if not mailbox.display_name.strip():
+        raise Problem("mailbox.no_name", field="display_name")
+    if changes:
+        mailbox.save(update_fields=[*changes])
+    if addresses is not None:
+        _write_addresses(mailbox, addresses)
+    after = _picture(mailbox) | ({"password": "changed"} if "verifier" in changes else {})
+    audit(actor=actor, tenant=mailbox.tenant_id, action="mailbox.change", obj=mailbox, before=before, after=after)
+    configuration_changed(mailbox.tenant_id)
+    return mailbox
+
+
+@transaction.atomic
+def set_reply_address(*, actor: Actor, mailbox: Mailbox, address: str) -> Mailbox:
+    """Make an address the mailbox's reply address, adding it if it is new: the fix of story B."""
+    local, domain = split_mailbox_address(address)
+    wanted = (local_key(local), domain)
+    rows = list(mailbox.addresses.all())
+    inputs = [AddressInput(str(row), (row.local_key, row.domain) == wanted) for row in rows]
+    if not any(item.is_primary for item in inputs):
+        inputs.append(AddressInput(address, is_primary=True))
+    return change_mailbox(actor=actor, mailbox=mailbox, addresses=inputs)
+
+
+@transaction.atomic
+def delete_mailbox(*, actor: Actor, mailbox: Mailbox) -> None:
+    """Remove a mailbox with its addresses and letters. Mail on its way to it is routed again, and bounces."""
+    audit(actor=actor, tenant=mailbox.tenant_id, action="mailbox.delete", obj=mailbox, before=_picture(mailbox))
+    tenant_id = mailbox.tenant_id
+    mailbox.delete()
+    configuration_changed(tenant_id)
+
+
+def _write_addresses(mailbox: Mailbox, inputs: Sequence[AddressInput]) -> None:
+    """Make the rows what the list says, keeping those that stay."""
+    wanted = _wanted_addresses(mailbox.tenant_id, inputs)
+    kept = {(row.domain, row.local_key): row for row in EmailAddress.objects.filter(mailbox=mailbox)}
+    EmailAddress.objects.filter(pk__in=[row.pk for key, row in kept.items() if key not in wanted]).delete()
+    # Two primaries at once would break the partial index: take the mark away first, then give it.
+    EmailAddress.objects.filter(mailbox=mailbox, is_primary=True).update(is_primary=False)
+    table = {
+        "mailbox_has_reply_address": Problem("mailbox.no_primary", field="addresses"),
+        "one_reply_address_per_mailbox": Problem("mailbox.two_primaries", field="addresses"),
+    }
+    with constraint_problems(table, deferred=True):
+        for key, fields in wanted.items():
+            taken = Problem("address.taken", field="addresses", address=f"{fields['local_part']}@{key[0]}")
+            with constraint_problems({"address_is_unique": taken}):
+                row = kept.get(key) or EmailAddress(tenant_id=mailbox.tenant_id, mailbox=mailbox)
+                for name, value in fields.items():
+                    setattr(row, name, value)
+                row.save()
+    mailbox._prefetched_objects_cache = {}  # type: ignore[attr-defined]  # what was prefetched is old now
+
+
+def _wanted_addresses(tenant_id: UUID, inputs: Sequence[AddressInput]) -> dict[tuple[str, str], dict[str, Any]]:
+    if not inputs:
+        raise Problem("mailbox.no_primary", field="addresses")
+    primaries = sum(item.is_primary for item in inputs)
+    if primaries > 1:
+        raise Problem("mailbox.two_primaries", field="addresses")
+    wanted: dict[tuple[str, str], dict[str, Any]] = {}
+    for position, item in enumerate(inputs):
+        local, domain = split_mailbox_address(item.address, field="addresses")
+        accepted = domain_for_address(tenant_id, domain)
+        if accepted is None:
+            raise Problem("address.domain_not_accepted", field="addresses", address=item.address, domain=domain)
+        wanted[domain, local_key(local)] = {
+            "accepted_domain": accepted,
+            "domain": domain,
+            "local_part": local,
+            "local_key": local_key(local),
+            "is_primary": item.is_primary if primaries else position == 0,
+        }
+    return dict(sorted(wanted.items(), key=lambda entry: entry[1]["is_primary"]))
+
+
+def _picture(mailbox: Mailbox) -> dict[str, Any]:
+    rows = EmailAddress.objects.filter(mailbox=mailbox)
+    return snapshot(mailbox, addresses=[{"address": str(row), "is_primary": row.is_primary} for row in rows])

@@ -1,0 +1,83 @@
+"""Making tenants and changing their settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.text import slugify
+
+from tenants.actions.actor import Actor
+from tenants.actions.audit import audit, snapshot
+from tenants.models import Membership, Tenant, User
+from tenants.problems import Problem, constraint_problems
+from tenants.wakeups import configuration_changed
+
+CHANGEABLE = {
+    "name",
+    "language",
+    "time_zone",
+    "retry_schedule",
+    "message_expiration_timeout",
+    "delay_notification_timeout",
+}
+OPERATORS_ONLY = {"max_domains", "max_mailboxes", "max_message_size", "max_recipients_per_message"}
+
+
+@transaction.atomic
+def create_tenant(
+    *,
+    actor: Actor,
+    slug: str,
+    name: str = "",
+    owner_email: str = "",
+    owner_password: str | None = None,
+    **limits: Any,
+) -> Tenant:
+    """Create a tenant, with its first owner where an e-mail address is given."""
+    if slugify(slug) != slug or not slug:
+        raise Problem("tenant.invalid_slug", field="slug", slug=slug[:63])
+    with constraint_problems({"tenants_tenant_slug_key": Problem("tenant.slug_taken", field="slug", slug=slug)}):
+        tenant = Tenant.objects.create(slug=slug, name=name or slug, **limits)
+    if owner_email:
+        owner = make_user(actor=actor, email=owner_email, password=owner_password)
+        Membership.objects.create(tenant=tenant, user=owner, role=Membership.Role.OWNER)
+    audit(actor=actor, tenant=tenant, action="tenant.create", obj=tenant, after=snapshot(tenant, owner=owner_email))
+    return tenant
+
+
+def make_user(*, actor: Actor, email: str, password: str | None, name: str = "", is_operator: bool = False) -> User:
+    """Return the user with this e-mail address, made if there is none. A known one keeps its password."""
+    known = User.objects.filter(email=email.strip().lower()).first()
+    if known:
+        return known
+    try:
+        if password is not None:
+            validate_password(password)
+    except ValidationError as error:
+        raise Problem("user.weak_password", field="password", why=" ".join(error.messages)) from None
+    user = User.objects.create_user(email, password, name=name, is_operator=is_operator)
+    audit(
+        actor=actor, tenant=None, action="user.create", obj=user, after={"email": user.email, "operator": is_operator}
+    )
+    return user
+
+
+@transaction.atomic
+def change_tenant(*, actor: Actor, tenant: Tenant, **changes: Any) -> Tenant:
+    """Change settings of a tenant; which ones, the caller's face decides (CHANGEABLE, OPERATORS_ONLY)."""
+    before = snapshot(tenant)
+    for field, value in changes.items():
+        if field not in CHANGEABLE | OPERATORS_ONLY | {"status"}:
+            raise Problem("api.unknown_field", field=field, name=field)
+        setattr(tenant, field, value)
+    table = {
+        "tenant_delay_notice_before_expiry": Problem("tenant.delay_after_expiry", field="delay_notification_timeout")
+    }
+    with constraint_problems(table):
+        tenant.save(update_fields=[*changes])
+    audit(actor=actor, tenant=tenant, action="tenant.change", obj=tenant, before=before, after=snapshot(tenant))
+    configuration_changed(tenant.pk)
+    return tenant

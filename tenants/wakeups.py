@@ -1,0 +1,43 @@
+"""Hints over the broker: a task's name and ids at most. Losing one costs a sweep's delay, never mail."""
+
+from __future__ import annotations
+
+import logging
+from uuid import UUID
+
+from celery import current_app
+from django.db import connection, transaction
+from django.db.models import F
+
+from tenants.models import Tenant
+
+logger = logging.getLogger(__name__)
+
+
+def wake(task: str, *arguments: str) -> None:
+    """Send a hint now. The broker may be down: the sweep finds the work within 10 s."""
+    try:
+        current_app.send_task(task, args=arguments, retry=False, expires=60)
+    except Exception:  # the broker's client raises whatever its driver raises; a hint may get lost
+        logger.warning("The broker took no hint for %s; the sweep will do.", task, exc_info=True)
+
+
+def wake_on_commit(task: str, *arguments: str) -> None:
+    transaction.on_commit(lambda: wake(task, *arguments), robust=True)
+
+
+def configuration_changed(tenant_id: UUID) -> None:
+    """Raise the tenant's configuration version inside the changing transaction (design §12.6).
+
+    Listeners drop their caches on the notification; what waited as unreachable is routed again at once.
+    """
+    Tenant.objects.filter(pk=tenant_id).update(config_version=F("config_version") + 1)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify('postroom_config', %s)", [str(tenant_id)])
+    wake_on_commit("transport.reroute", str(tenant_id))
+
+
+def platform_changed() -> None:
+    """Tell the listeners that something of the operator's changed: receive connectors."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify('postroom_config', 'platform')")

@@ -1,0 +1,55 @@
+"""Reads of the mail flow's things that a user names: inside the tenant, 404 for strangers (see tenants/access.py)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from tenants.models import Mailbox
+from transport.models import Delivery, MailboxMessage, Message, Queue, ReceiveConnector, SendConnector
+
+
+@dataclass(frozen=True, slots=True)
+class RelayRefusals:
+    """How often outsiders were told `550 5.7.1 Unable to relay` for a domain, over the last 7 days."""
+
+    domain: str
+    refused: int
+    last_at: datetime
+    sender: str
+    recipient: str
+
+
+def send_connectors(tenant_id: UUID) -> QuerySet[SendConnector]:
+    return SendConnector.objects.filter(tenant_id=tenant_id).prefetch_related("address_spaces", "smart_hosts")
+
+
+def receive_connectors(tenant_id: UUID) -> QuerySet[ReceiveConnector]:
+    return ReceiveConnector.objects.filter(tenant_id=tenant_id)
+
+
+def queues(tenant_id: UUID) -> QuerySet[Queue]:
+    return Queue.objects.filter(tenant_id=tenant_id)
+
+
+def deliveries(tenant_id: UUID) -> QuerySet[Delivery]:
+    return Delivery.objects.filter(tenant_id=tenant_id).select_related("message", "queue")
+
+
+def messages(tenant_id: UUID) -> QuerySet[Message]:
+    return Message.objects.filter(tenant_id=tenant_id)
+
+
+def letters(mailbox: Mailbox) -> QuerySet[MailboxMessage]:
+    return MailboxMessage.objects.filter(tenant_id=mailbox.tenant_id, mailbox=mailbox)
+
+
+def relay_refusals() -> list[RelayRefusals]:
+    """Return the refused domains that the scope's tenant may care about (design §12.12), most refused first."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT domain, refused, last_at, sender, recipient FROM relay_refusals()")
+        return [RelayRefusals(*row) for row in cursor.fetchall()]

@@ -1,0 +1,175 @@
+"""Receive connectors: the operator's listeners, and a tenant's relay permissions (reference §4, design §12.14)."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from tenants.actions.actor import Actor
+from tenants.actions.audit import audit, snapshot
+from tenants.models import Tenant
+from tenants.problems import Problem, constraint_problems
+from tenants.wakeups import configuration_changed, platform_changed
+from transport.models import ReceiveConnector
+
+OWN_PORTS = {"smtp", "submission", "submissions"}
+AUTH_MECHANISMS = {"tls", "basic_auth", "basic_auth_require_tls"}
+PERMISSION_GROUPS = {"anonymous_users", "mailbox_users", "partners"}
+TENANTS_FIELDS = {"name", "comment", "enabled", "remote_ranges", "max_message_size"}
+OPERATORS_FIELDS = TENANTS_FIELDS | {
+    "bindings",
+    "auth_mechanisms",
+    "permission_groups",
+    "permissions",
+    "fqdn",
+    "banner",
+    "implicit_tls",
+    "require_tls",
+    "max_header_size",
+    "max_hop_count",
+    "max_recipients_per_message",
+    "max_inbound_connections",
+    "max_inbound_connections_per_source",
+    "max_protocol_errors",
+    "max_logon_failures",
+    "connection_timeout",
+    "connection_inactivity_timeout",
+    "tarpit_interval",
+}
+WIDEST = {4: 24, 6: 64}  # a tenant's range is at most this wide (design §12.14)
+
+
+@transaction.atomic
+def create_receive_connector(*, actor: Actor, tenant: Tenant | None, name: str, **fields: Any) -> ReceiveConnector:
+    """Create a listener (no tenant; operators only) or a tenant's relay permission, not yet approved."""
+    connector = ReceiveConnector(tenant=tenant, bindings=["smtp"])
+    if tenant is not None and "remote_ranges" not in fields:
+        raise Problem("receive_connector.no_range", field="remote_ranges")
+    _write(actor, connector, {"name": name, **fields})
+    audit(actor=actor, tenant=tenant, action="receive_connector.create", obj=connector, after=snapshot(connector))
+    _changed(connector)
+    return connector
+
+
+@transaction.atomic
+def change_receive_connector(*, actor: Actor, connector: ReceiveConnector, **fields: Any) -> ReceiveConnector:
+    """Change a connector. New ranges of a tenant's wait for an operator's approval again."""
+    before = snapshot(connector)
+    ranges = list(connector.remote_ranges)
+    _write(actor, connector, fields)
+    if connector.tenant_id and connector.remote_ranges != ranges and actor.kind != "operator":
+        connector.approved_at = None
+        connector.save(update_fields=["approved_at"])
+    after = snapshot(connector)
+    audit(
+        actor=actor,
+        tenant=connector.tenant_id,
+        action="receive_connector.change",
+        obj=connector,
+        before=before,
+        after=after,
+    )
+    _changed(connector)
+    return connector
+
+
+@transaction.atomic
+def approve_receive_connector(*, actor: Actor, connector: ReceiveConnector) -> ReceiveConnector:
+    """Let a tenant's ranges count. Only an operator's face calls this."""
+    connector.approved_at = timezone.now()
+    connector.save(update_fields=["approved_at"])
+    audit(actor=actor, tenant=connector.tenant_id, action="receive_connector.approve", obj=connector)
+    _changed(connector)
+    return connector
+
+
+@transaction.atomic
+def delete_receive_connector(*, actor: Actor, connector: ReceiveConnector) -> None:
+    audit(
+        actor=actor,
+        tenant=connector.tenant_id,
+        action="receive_connector.delete",
+        obj=connector,
+        before=snapshot(connector),
+    )
+    _changed(connector)
+    connector.delete()
+
+
+@transaction.atomic
+def ensure_default_receive_connectors(*, actor: Actor) -> None:
+    """Make the listeners that a fresh platform has: relay-in, submission, submission with TLS at once."""
+    if ReceiveConnector.objects.filter(tenant__isnull=True).exists():
+        return
+    create_receive_connector(
+        actor=actor,
+        tenant=None,
+        name="Default Frontend",
+        bindings=["smtp"],
+        auth_mechanisms=["tls"],
+        permission_groups=["anonymous_users"],
+    )
+    client = {"auth_mechanisms": ["tls", "basic_auth_require_tls"], "permission_groups": ["mailbox_users"]}
+    create_receive_connector(actor=actor, tenant=None, name="Client Frontend", bindings=["submission"], **client)
+    create_receive_connector(
+        actor=actor, tenant=None, name="Client Frontend TLS", bindings=["submissions"], implicit_tls=True, **client
+    )
+
+
+def _write(actor: Actor, connector: ReceiveConnector, fields: dict[str, Any]) -> None:
+    allowed = OPERATORS_FIELDS if actor.kind in {"operator", "system"} else TENANTS_FIELDS
+    for name, value in fields.items():
+        if name not in allowed:
+            raise Problem("api.unknown_field", field=name, name=name)
+        setattr(connector, name, value)
+    connector.bindings = [_binding(text) for text in connector.bindings]
+    connector.remote_ranges = [_range(connector, text) for text in connector.remote_ranges]
+    for field, known in (("auth_mechanisms", AUTH_MECHANISMS), ("permission_groups", PERMISSION_GROUPS)):
+        if unknown := set(getattr(connector, field)) - known:
+            raise Problem("connector.invalid_choice", field=field, value=", ".join(sorted(unknown)))
+    if not connector.bindings or not connector.remote_ranges:
+        raise Problem("receive_connector.no_range", field="remote_ranges")
+    table = {
+        "receive_connector_name_once_per_tenant": Problem("connector.name_taken", field="name", name=connector.name),
+        "receive_connector_total_exceeds_idle": Problem(
+            "receive_connector.timeouts", field="connection_inactivity_timeout"
+        ),
+    }
+    with constraint_problems(table):
+        connector.save()
+
+
+def _binding(text: str) -> str:
+    """Return the stored form of a binding: one of the platform's own ports, or address:port."""
+    typed = text.strip()
+    if typed in OWN_PORTS:
+        return typed
+    host, _, port = typed.rpartition(":")
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+        if not 1 <= int(port) <= 65535:
+            raise ValueError
+    except ValueError:
+        raise Problem("receive_connector.invalid_binding", field="bindings", binding=text) from None
+    return f"[{address}]:{int(port)}" if address.version == 6 else f"{address}:{int(port)}"
+
+
+def _range(connector: ReceiveConnector, text: str) -> str:
+    """Return the stored form of a remote range, a network; a tenant's may not be wider than its neighbours like."""
+    try:
+        network = ipaddress.ip_network(text.strip())
+    except ValueError as error:
+        raise Problem("receive_connector.invalid_range", field="remote_ranges", range=text, why=str(error)) from None
+    if connector.tenant_id and network.prefixlen < WIDEST[network.version]:
+        widest = WIDEST[network.version]
+        raise Problem("receive_connector.range_too_wide", field="remote_ranges", range=text, widest=f"/{widest}")
+    return str(network)
+
+
+def _changed(connector: ReceiveConnector) -> None:
+    platform_changed()
+    if connector.tenant_id:
+        configuration_changed(connector.tenant_id)

@@ -1,0 +1,230 @@
+"""Send connectors: creating, changing, removing. What waited for one moves by itself (invariant 7)."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from tenants.actions.actor import Actor
+from tenants.actions.audit import audit, snapshot
+from tenants.models import Tenant
+from tenants.names import domain_name
+from tenants.problems import Problem, constraint_problems
+from tenants.secrets import encrypt
+from tenants.wakeups import configuration_changed
+from transport.models import AddressSpace, SendConnector, SmartHost
+
+CHANGEABLE = {
+    "name",
+    "comment",
+    "enabled",
+    "usage",
+    "routing",
+    "port",
+    "fqdn",
+    "source_address",
+    "tls",
+    "auth",
+    "username",
+    "max_message_size",
+    "max_messages_per_connection",
+    "connection_inactivity_timeout",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceInput:
+    pattern: str
+    cost: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class HostInput:
+    host: str
+    port: int | None = None
+
+
+@transaction.atomic
+def create_send_connector(
+    *,
+    actor: Actor,
+    tenant: Tenant,
+    name: str,
+    address_spaces: Sequence[SpaceInput],
+    smart_hosts: Sequence[HostInput] = (),
+    password: str | None = None,
+    **fields: Any,
+) -> SendConnector:
+    """Create a connector with its address spaces and smart hosts."""
+    connector = SendConnector(tenant=tenant)
+    _write(connector, {"name": name, **fields}, address_spaces, smart_hosts, password)
+    audit(actor=actor, tenant=tenant, action="send_connector.create", obj=connector, after=picture(connector))
+    configuration_changed(tenant.pk)
+    return connector
+
+
+@transaction.atomic
+def change_send_connector(
+    *,
+    actor: Actor,
+    connector: SendConnector,
+    address_spaces: Sequence[SpaceInput] | None = None,
+    smart_hosts: Sequence[HostInput] | None = None,
+    password: str | None = None,
+    **fields: Any,
+) -> SendConnector:
+    """Change a connector; the lists, where given, are the whole new lists. Queued mail is routed again."""
+    before = picture(connector)
+    _write(connector, fields, address_spaces, smart_hosts, password)
+    after = picture(connector) | ({"password": "changed"} if password is not None else {})
+    audit(
+        actor=actor,
+        tenant=connector.tenant_id,
+        action="send_connector.change",
+        obj=connector,
+        before=before,
+        after=after,
+    )
+    configuration_changed(connector.tenant_id)
+    return connector
+
+
+@transaction.atomic
+def delete_send_connector(*, actor: Actor, connector: SendConnector) -> None:
+    """Remove a connector. What it had queued is routed again, and waits as unreachable where nothing else fits."""
+    audit(
+        actor=actor,
+        tenant=connector.tenant_id,
+        action="send_connector.delete",
+        obj=connector,
+        before=picture(connector),
+    )
+    tenant_id = connector.tenant_id
+    connector.delete()
+    configuration_changed(tenant_id)
+
+
+def create_internet_connector(*, actor: Actor, tenant: Tenant, fqdn: str = "") -> SendConnector:
+    """Create the connector that most tenants want: “Internet”, every address, cost 1, by MX. The fix of story A."""
+    return create_send_connector(
+        actor=actor,
+        tenant=tenant,
+        name="Internet",
+        usage=SendConnector.Usage.INTERNET,
+        routing=SendConnector.Routing.DNS,
+        address_spaces=[SpaceInput("*", 1)],
+        fqdn=fqdn,
+    )
+
+
+def address_space_pattern(text: str) -> str:
+    """Return the stored form of a pattern, or raise Problem("connector.invalid_space") saying what is wrong."""
+    typed = text.strip().lower().removeprefix("smtp:")
+    if typed == "*":
+        return typed
+    wildcard, name = ("*.", typed[2:]) if typed.startswith("*.") else ("", typed)
+    if "*" in name:
+        why = "the star stands alone, or before a dot: * or *.contoso.com"
+        raise Problem("connector.invalid_space", field="address_spaces", pattern=text, why=why)
+    try:
+        return wildcard + domain_name(name)
+    except Problem as problem:
+        why = str(problem.facts.get("why", ""))
+        raise Problem("connector.invalid_space", field="address_spaces", pattern=text, why=why) from None
+
+
+def smart_host_name(text: str) -> str:
+    """Return the stored form of a smart host: a name as A-label, or an address without brackets."""
+    typed = text.strip()
+    try:
+        return str(ipaddress.ip_address(typed.strip("[]")))
+    except ValueError:
+        return domain_name(typed, field="smart_hosts")
+
+
+def _write(
+    connector: SendConnector,
+    fields: dict[str, Any],
+    spaces: Sequence[SpaceInput] | None,
+    hosts: Sequence[HostInput] | None,
+    password: str | None,
+) -> None:
+    for name, value in fields.items():
+        if name not in CHANGEABLE:
+            raise Problem("api.unknown_field", field=name, name=name)
+        setattr(connector, name, value)
+    if password is not None:
+        connector.password_encrypted = encrypt(password) if password else None
+    connector.fqdn = domain_name(connector.fqdn, field="fqdn") if connector.fqdn else ""
+    connector.name = connector.name.strip()
+    if not connector.name:
+        raise Problem("connector.no_name", field="name")
+    with constraint_problems(_problems(connector)):
+        connector.save()
+    if spaces is not None:
+        _write_spaces(connector, spaces)
+    if hosts is not None:
+        _write_hosts(connector, hosts)
+    _check_whole(connector)
+
+
+def _write_spaces(connector: SendConnector, spaces: Sequence[SpaceInput]) -> None:
+    if not spaces:
+        raise Problem("connector.no_space", field="address_spaces")
+    costs = {}
+    for space in spaces:
+        if not 1 <= space.cost <= 100:
+            raise Problem("connector.invalid_cost", field="address_spaces", cost=space.cost)
+        pattern = address_space_pattern(space.pattern)
+        if pattern in costs:
+            raise Problem("connector.space_twice", field="address_spaces", pattern=pattern)
+        costs[pattern] = space.cost
+    connector.address_spaces.all().delete()
+    AddressSpace.objects.bulk_create(
+        AddressSpace(tenant_id=connector.tenant_id, connector=connector, pattern=pattern, cost=cost)
+        for pattern, cost in costs.items()
+    )
+
+
+def _write_hosts(connector: SendConnector, hosts: Sequence[HostInput]) -> None:
+    for host in hosts:
+        if host.port is not None and not 1 <= host.port <= 65535:
+            raise Problem("connector.invalid_port", field="smart_hosts", port=host.port)
+    names = [(smart_host_name(host.host), host.port) for host in hosts]
+    connector.smart_hosts.all().delete()
+    SmartHost.objects.bulk_create(
+        SmartHost(tenant_id=connector.tenant_id, connector=connector, position=position, host=name, port=port)
+        for position, (name, port) in enumerate(names)
+    )
+
+
+def _check_whole(connector: SendConnector) -> None:
+    """Check what no single field says."""
+    if connector.routing == SendConnector.Routing.SMART_HOSTS and not connector.smart_hosts.exists():
+        raise Problem("connector.no_smart_host", field="smart_hosts")
+    needs_secret = connector.auth != SendConnector.Auth.NONE
+    if needs_secret and not connector.password_encrypted:
+        raise Problem("connector.no_password", field="password")
+    if connector.auth == SendConnector.Auth.BASIC_REQUIRE_TLS and connector.tls == SendConnector.Tls.NONE:
+        raise Problem("connector.auth_needs_tls", field="tls")
+
+
+def picture(connector: SendConnector) -> dict[str, Any]:
+    """Return a connector with all that hangs on it, for the audit log."""
+    spaces = AddressSpace.objects.filter(connector=connector)
+    hosts = SmartHost.objects.filter(connector=connector)
+    return snapshot(connector, address_spaces=[str(row) for row in spaces], smart_hosts=[str(row) for row in hosts])
+
+
+def _problems(connector: SendConnector) -> dict[str, Problem]:
+    return {
+        "send_connector_name_once_per_tenant": Problem("connector.name_taken", field="name", name=connector.name),
+        "send_connector_port_range": Problem("connector.invalid_port", field="port", port=connector.port),
+        "send_connector_routing_known": Problem("connector.invalid_choice", field="routing", value=connector.routing),
+        "send_connector_tls_known": Problem("connector.invalid_choice", field="tls", value=connector.tls),
+        "send_connector_auth_has_user_name": Problem("connector.no_user_name", field="username"),
+    }
