@@ -1,0 +1,1 @@
+"""The platform on one machine: PostgreSQL from the wheel, and a supervisor for every process."""
