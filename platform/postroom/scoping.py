@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from uuid import UUID
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TypeVar, cast
 
 from django.contrib.auth.models import AnonymousUser
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.urls import Resolver404, resolve
 
-from tenants.access import memberships_of
+from tenants.access import MembershipEntry, memberships_of
 from tenants.models import User
 from tenants.scope import no_tenant, operator_scope, scope
 
 SESSION_TENANT = "tenant"
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def manages_scope(view: View) -> View:
+    """Mark a view that enters `request.enter_scope()` itself, around its database work only.
+
+    For views that talk to the network, or stream: no transaction may stay open meanwhile.
+    """
+    view.manages_scope = True  # type: ignore[attr-defined]
+    return cast(View, transaction.non_atomic_requests(view))
 
 
 class ScopeMiddleware:
@@ -23,24 +35,36 @@ class ScopeMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with self.scope_for(request):
+        request.membership = None  # type: ignore[attr-defined]
+        request.memberships = []  # type: ignore[attr-defined]
+        if self._manages_itself(request):
+            request.enter_scope = self._chooser(request)  # type: ignore[attr-defined]
+            return self.get_response(request)
+        with self._chooser(request)():
             return self.get_response(request)
 
-    def scope_for(self, request: HttpRequest) -> AbstractContextManager[None]:
-        request.membership = None  # type: ignore[attr-defined]
-        if request.path.startswith(("/api/", "/healthz", "/readyz", "/static/")):
-            return no_tenant()
+    def _manages_itself(self, request: HttpRequest) -> bool:
+        try:
+            return getattr(resolve(request.path_info).func, "manages_scope", False)
+        except Resolver404:
+            return False
+
+    def _chooser(self, request: HttpRequest) -> Callable[[], AbstractContextManager[None]]:
+        """Return what enters the scope of this request. Who the user is, is read here, outside of any scope."""
+        if request.path.startswith(("/api/", "/healthz", "/readyz", "/metrics", "/static/")):
+            return nullcontext
         user = request.user
         if isinstance(user, AnonymousUser) or not user.is_active:
-            return no_tenant()
+            return no_tenant
         if request.path.startswith("/admin/"):
-            return operator_scope() if user.is_operator else no_tenant()
-        return self.scope_of_member(request, user)
+            return operator_scope if user.is_operator else no_tenant
+        entry = self._choose_membership(request, user)
+        return (lambda: scope(entry.tenant_id)) if entry else no_tenant
 
-    def scope_of_member(self, request: HttpRequest, user: User) -> AbstractContextManager[None]:
+    def _choose_membership(self, request: HttpRequest, user: User) -> MembershipEntry | None:
         memberships = memberships_of(user)
         chosen = request.session.get(SESSION_TENANT)
         entry = next((m for m in memberships if str(m.tenant_id) == chosen), memberships[0] if memberships else None)
         request.memberships = memberships  # type: ignore[attr-defined]
         request.membership = entry  # type: ignore[attr-defined]
-        return scope(UUID(str(entry.tenant_id))) if entry else no_tenant()
+        return entry
