@@ -20,6 +20,7 @@ from postroom.embedded.placement import Placement
 SUPERUSER = "postgres"
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C"}  # no PG… variable of the caller's, messages in English
 BUILTIN_LOCALE_SINCE = 17
+SYSTEM_UTF8_LOCALE = Path("/usr/lib/locale/C.utf8")
 
 # Sized for a small machine with two cores; durability is PostgreSQL's own default, said aloud.
 SETTINGS: Mapping[str, str] = {
@@ -74,6 +75,8 @@ def _run_initdb(folder: Path, binaries: Binaries, account: Account, *, fsync: bo
     if binaries.version >= BUILTIN_LOCALE_SINCE:
         # Its order and its upper and lower case never change with the system's C library.
         command += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"]
+    elif SYSTEM_UTF8_LOCALE.exists():
+        command += ["--lc-ctype", "C.UTF-8"]
     if not fsync:
         command.append("--no-sync")
     outcome = subprocess.run(
