@@ -1,0 +1,338 @@
+"""Taking a message in: from an envelope, its bytes and the routing decision to the rows that store it.
+
+Each tenant concerned gets a message of its own (design §12.4). The tenant that sent to others only gets one
+without body and deliveries: its tracking log tells that the message was handed over. `store` and `astore`
+then write any number of accepted messages in one statement.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Final
+from uuid import UUID
+
+from transport.message.header import HeaderDigest
+from transport.message.received import received_field
+from transport.models.queue import Delivery, queue_id_for
+from transport.models.tracking import EventId, Source
+from transport.queue.rows import Accepted, BodyRow, DeliveryRow, EventRow, MessageRow, QueueRow
+from transport.queue.store import astore, store
+from transport.routing.envelope import Client, Origin
+from transport.routing.result import DeliveryType, NextHop, RoutedMessage, RoutedRecipient, Routing
+from transport.routing.trace import Step, StepKind, Verdict
+
+__all__ = ["Accepted", "Arrival", "RecipientOptions", "TenantTerms", "TraceHeader", "accept", "astore", "store"]
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientOptions:
+    """What the client asked for one recipient (RFC 3461 4.1, 4.2)."""
+
+    notify: str = ""
+    orcpt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TraceHeader:
+    """What our Received field says (RFC 5321 4.4)."""
+
+    by: str
+    protocol: str
+    tls: str | None = None
+    hide_client: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """The facts of one message's arrival; `recipients` holds options by the address as it was given."""
+
+    sender: str
+    client: Client
+    received_at: datetime
+    helo: str = ""
+    recipients: Mapping[str, RecipientOptions] = field(default_factory=dict)
+    is_8bit: bool = False
+    smtputf8: bool = False
+    envid: str = ""
+    ret: str = ""
+    trace_header: TraceHeader | None = None
+    reference: str = ""  # of a notice: the message that it is about
+
+
+@dataclass(frozen=True, slots=True)
+class TenantTerms:
+    """How long a tenant's messages are tried, and the version of the configuration that routed them."""
+
+    config_version: int
+    expires_after: timedelta
+    delay_notice_after: timedelta
+
+
+_SOURCES: Final = {
+    Origin.API: Source.STOREDRIVER.value,
+    Origin.CONSOLE: Source.STOREDRIVER.value,
+    Origin.NOTICE: Source.DSN.value,
+}
+_NO_OPTIONS: Final = RecipientOptions()
+_queue_id = lru_cache(maxsize=65_536)(queue_id_for)
+
+
+def accept(
+    arrival: Arrival,
+    content: bytes,
+    digest: HeaderDigest,
+    routing: Routing,
+    terms: Mapping[UUID, TenantTerms],
+) -> tuple[Accepted, ...]:
+    """Return what is to be stored, the sender's own tenant's part first; refusals are the caller's to tell."""
+    parts = list(routing.messages)
+    own = arrival.client.tenant_id
+    others = [part for part in parts if part.tenant_id != own]
+    if own is not None and parts and len(others) == len(parts):
+        parts.insert(0, RoutedMessage(own, False, ()))
+    intakes = [_Intake(arrival, content, digest, routing, part, terms[part.tenant_id]) for part in parts]
+    if own is not None and others:
+        return (intakes[0].accepted(handed_over=intakes[1:]), *(intake.accepted() for intake in intakes[1:]))
+    return tuple(intake.accepted() for intake in intakes)
+
+
+class _Identifiers:
+    """UUIDv7 in the order in which they are asked for: events of one millisecond keep their order."""
+
+    __slots__ = ("_next",)
+
+    def __init__(self) -> None:
+        milliseconds = time.time_ns() // 1_000_000 & 0xFFFF_FFFF_FFFF
+        # The top bit of the random part is left clear, so that counting on never runs into version or variant.
+        noise = int.from_bytes(os.urandom(10), "big") & ~(1 << 61)
+        self._next = milliseconds << 80 | 0x7 << 76 | (noise >> 66 & 0xFFF) << 64 | 0x2 << 62 | noise & (1 << 62) - 1
+
+    def __call__(self) -> UUID:
+        self._next += 1
+        return UUID(int=self._next)
+
+
+class _Intake:
+    """One tenant's part of a message while its rows are made."""
+
+    __slots__ = ("arrival", "content", "digest", "id", "identifiers", "message", "part", "routing", "terms")
+
+    def __init__(
+        self,
+        arrival: Arrival,
+        content: bytes,
+        digest: HeaderDigest,
+        routing: Routing,
+        part: RoutedMessage,
+        terms: TenantTerms,
+    ) -> None:
+        self.arrival, self.digest, self.routing, self.part, self.terms = arrival, digest, routing, part, terms
+        # A series apart: who knows the message's id cannot count on to those of its events and deliveries.
+        self.identifiers = _Identifiers()
+        self.id = _Identifiers()()
+        self.content = self._trace_field() + content
+        self.message = self._message_row()
+
+    def accepted(self, handed_over: Sequence[_Intake] = ()) -> Accepted:
+        deliveries = tuple(self._deliveries())
+        queues = {row.id: row for row in self._queues()}
+        events = [self._received(), *self._resolved(), *self._unreachable()]
+        events += [self._transferred(other) for other in handed_over]
+        body = BodyRow(self.id, self.part.tenant_id, self.content) if deliveries else None
+        return Accepted(self.message, body, tuple(queues.values()), deliveries, tuple(events))
+
+    def _trace_field(self) -> bytes:
+        header, arrival = self.arrival.trace_header, self.arrival
+        if header is None:
+            return b""
+        only = self.part.recipients[0].original if len(self.part.recipients) == 1 else None
+        return received_field(
+            by=header.by,
+            protocol=header.protocol,
+            queue_id=str(self.id),
+            when=arrival.received_at,
+            helo=arrival.helo,
+            client_address=arrival.client.address,
+            recipient=only,
+            tls=header.tls,
+            hide_client=header.hide_client,
+        )
+
+    @property
+    def _is_foreign(self) -> bool:
+        """Handed over from another tenant here, which is nobody's business to know more about."""
+        own = self.arrival.client.tenant_id
+        return own is not None and own != self.part.tenant_id
+
+    def _message_row(self) -> MessageRow:
+        arrival, digest, client = self.arrival, self.digest, self.arrival.client
+        is_foreign = self._is_foreign
+        return MessageRow(
+            id=self.id,
+            tenant_id=self.part.tenant_id,
+            sender=arrival.sender,
+            internet_message_id=digest.message_id or "",
+            from_header=digest.from_header,
+            subject=digest.subject,
+            size=len(self.content),
+            origin=Origin.ANONYMOUS.value if is_foreign else client.origin.value,
+            incoming=self.part.incoming,
+            client_address=None if is_foreign else client.address,
+            client_name="" if is_foreign else arrival.helo,
+            receive_connector="" if is_foreign else client.connector,
+            mailbox_id=None if is_foreign else client.mailbox_id,
+            is_8bit=arrival.is_8bit,
+            smtputf8=arrival.smtputf8,
+            auto_submitted=digest.is_automatic,
+            envid=arrival.envid,
+            ret=arrival.ret,
+            received_at=arrival.received_at,
+            expires_at=arrival.received_at + self.terms.expires_after,
+            trace=_json_of_trace(self.routing, self.part, client.tenant_id),
+        )
+
+    def _deliveries(self) -> Iterator[DeliveryRow]:
+        for recipient in self.part.recipients:
+            hop, options = _hop(recipient), self.arrival.recipients.get(recipient.original, _NO_OPTIONS)
+            is_unreachable = hop.delivery_type is DeliveryType.UNREACHABLE
+            yield DeliveryRow(
+                id=self.identifiers(),
+                tenant_id=self.part.tenant_id,
+                message_id=self.id,
+                queue_id=self._queue_id(hop),
+                recipient=recipient.address,
+                original_recipient=options.orcpt or _orcpt(recipient),
+                notify=options.notify,
+                mailbox_id=recipient.mailbox_id,
+                state=Delivery.State.UNREACHABLE.value if is_unreachable else Delivery.State.READY.value,
+                config_version=self.terms.config_version,
+                created_at=self.message.received_at,
+                expires_at=self.message.expires_at,
+                delay_notice_at=self._delay_notice_at(options.notify),
+                reason=recipient.reason_code or "",
+            )
+
+    def _delay_notice_at(self, notify: str) -> datetime | None:
+        # RFC 3461 4.1: without NOTIFY we may tell of delays; with it only where it says so.
+        if not self.arrival.sender or (notify and "DELAY" not in notify.upper()):
+            return None
+        return self.message.received_at + self.terms.delay_notice_after
+
+    def _queue_id(self, hop: NextHop) -> UUID:
+        return _queue_id(self.part.tenant_id, hop.delivery_type.value, hop.domain, hop.connector_id)
+
+    def _queues(self) -> Iterator[QueueRow]:
+        for recipient in self.part.recipients:
+            hop = _hop(recipient)
+            reason = recipient.reason_code or ""
+            yield QueueRow(
+                self._queue_id(hop),
+                self.part.tenant_id,
+                hop.delivery_type.value,
+                hop.domain,
+                hop.connector_id,
+                reason,
+            )
+
+    def _received(self) -> EventRow:
+        source = Source.SMTP.value if self._is_foreign else _SOURCES.get(self.arrival.client.origin, Source.SMTP.value)
+        originals = [recipient.original for recipient in self.part.recipients]
+        if not originals:
+            originals = [one.original for other in self.routing.messages for one in other.recipients]
+        detail = None if self._is_foreign or not self.arrival.helo else _json({"helo": self.arrival.helo})
+        return self._event(EventId.RECEIVE, source, originals, reference=self.arrival.reference, detail=detail)
+
+    def _resolved(self) -> Iterator[EventRow]:
+        for recipient in self.part.recipients:
+            if recipient.address != recipient.original:
+                detail = _json({"original": recipient.original})
+                yield self._event(EventId.RESOLVE, Source.RESOLVER.value, [recipient.address], detail=detail)
+
+    def _unreachable(self) -> Iterator[EventRow]:
+        by_reason: dict[str, list[str]] = {}
+        for recipient in self.part.recipients:
+            if _hop(recipient).delivery_type is DeliveryType.UNREACHABLE:
+                by_reason.setdefault(recipient.reason_code or "", []).append(recipient.address)
+        for reason, addresses in by_reason.items():
+            yield self._event(EventId.DEFER, Source.ROUTING.value, addresses, reason=reason)
+
+    def _transferred(self, other: _Intake) -> EventRow:
+        addresses = [recipient.original for recipient in other.part.recipients]
+        return self._event(EventId.TRANSFER, Source.ROUTING.value, addresses, reference=str(other.id))
+
+    def _event(
+        self,
+        event_id: EventId,
+        source: str,
+        recipients: Sequence[str],
+        *,
+        reason: str = "",
+        reference: str = "",
+        detail: str | None = None,
+    ) -> EventRow:
+        message = self.message
+        return EventRow(
+            id=self.identifiers(),
+            tenant_id=message.tenant_id,
+            at=message.received_at,
+            event_id=event_id.value,
+            source=source,
+            message_id=message.id,
+            internet_message_id=message.internet_message_id,
+            sender=message.sender,
+            recipients=_array_literal(recipients),
+            subject=message.subject,
+            size=message.size,
+            incoming=message.incoming,
+            client_address=message.client_address,
+            connector=message.receive_connector,
+            reason=reason,
+            reference=reference,
+            detail=detail,
+        )
+
+
+def _hop(recipient: RoutedRecipient) -> NextHop:
+    assert recipient.next_hop is not None, "only recipients with a next hop are part of a message"
+    return recipient.next_hop
+
+
+def _orcpt(recipient: RoutedRecipient) -> str:
+    """Return the address before it was resolved, in the form of ORCPT (RFC 3461 4.2, RFC 6533 3)."""
+    if recipient.original == recipient.address:
+        return ""
+    return f"{'rfc822' if recipient.original.isascii() else 'utf-8'};{recipient.original}"
+
+
+def _array_literal(values: Sequence[str]) -> str:
+    quoted = ('"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values)
+    return "{" + ",".join(quoted) + "}"
+
+
+def _json(value: object) -> str:
+    # jsonb refuses an escaped NUL; lone surrogates are replaced when the column is encoded.
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("\\u0000", "")
+
+
+def _json_of_trace(routing: Routing, part: RoutedMessage, own: UUID | None) -> str:
+    """Return the decision as the tenant of this part may see it: nobody else's recipients, nobody else's set-up."""
+    steps: Sequence[Step] = routing.trace.steps
+    if len(routing.messages) > 1 or (own is not None and own != part.tenant_id):
+        steps = [step for step in steps if _concerns(step, part, own)]
+    return _json({"steps": [step.to_json() for step in steps]})
+
+
+def _concerns(step: Step, part: RoutedMessage, own: UUID | None) -> bool:
+    if own == part.tenant_id:
+        return True
+    if step.kind is StepKind.RECIPIENT:
+        return any(recipient.original == step.subject for recipient in part.recipients)
+    if step.kind is StepKind.CONNECTOR:
+        return any(recipient.address.endswith(f"@{step.subject}") for recipient in part.recipients)
+    return own is None and step.verdict is not Verdict.REFUSED
