@@ -95,6 +95,16 @@ class Delivery(MachineOwned, LastError):
         HELD = "held", _("Held")
         POISON = "poison", _("Poison")
 
+    class Pending(models.TextChoices):
+        """What an administrator asked for while the delivery was in flight, as Exchange's PendingSuspend, PendingRemove.
+
+        A removal with a notice always takes this way: the mail flow writes notices, not the tenant's session.
+        """
+
+        SUSPEND = "suspend", _("Pending suspend")
+        REMOVE = "remove", _("Pending remove")
+        REMOVE_WITH_NDR = "remove_with_ndr", _("Pending remove, with a notice")
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     message = models.ForeignKey(Message, on_delete=models.DO_NOTHING, db_constraint=False, related_name="deliveries")
     message_id: uuid.UUID
@@ -107,6 +117,7 @@ class Delivery(MachineOwned, LastError):
     notify = models.CharField(max_length=32, blank=True, default="")
     mailbox_id = models.UUIDField(null=True)
     state = models.CharField(_("status"), max_length=16, choices=State.choices, default=State.READY)
+    pending = models.CharField(max_length=16, choices=Pending.choices, blank=True, default="", db_default="")
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     next_attempt_at = models.DateTimeField(_("next attempt"), default=timezone.now)
     lease_until = models.DateTimeField(null=True)
