@@ -49,6 +49,19 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA public
   GRANT USAGE, SELECT ON SEQUENCES TO postroom_web, postroom_flow, postroom_operator;
 """
 
+# The broker's role owns pgmq's schema and reaches no table of ours (design §12.16).
+MAKE_BROKER_ROLE = """
+DO $$ BEGIN
+  BEGIN
+    CREATE ROLE postroom_broker NOLOGIN NOINHERIT;
+  EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+  END;
+  IF NOT pg_has_role(current_user, 'postroom_broker', 'MEMBER') THEN
+    EXECUTE format('GRANT postroom_broker TO %I', current_user);
+  END IF;
+END $$
+"""
+
 # Raises when no tenant is set: a forgotten scope is an error, never an empty page that looks right.
 # SQL and STABLE, so that the planner inlines it and policies use indexes.
 APP_TENANT = """

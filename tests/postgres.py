@@ -13,9 +13,11 @@ import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from postroom.embedded.postgres import EmbeddedPostgres
+from tenants.rls import MAKE_BROKER_ROLE, MAKE_ROLES
 
 PREFIX = "postroom-test-"
 
@@ -36,6 +38,10 @@ def start_server(config: pytest.Config, folder: Path) -> EmbeddedPostgres:
     server = EmbeddedPostgres(folder / "postgres", fsync=False, settings={"max_connections": "200"})
     config.add_cleanup(server.destroy)
     server.start()
+    # Roles are the cluster's: made before the workers migrate their databases all at once.
+    with psycopg.connect(server.owner_url, autocommit=True) as connection:
+        connection.execute(MAKE_ROLES)
+        connection.execute(MAKE_BROKER_ROLE)
     return server
 
 

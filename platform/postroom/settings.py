@@ -120,7 +120,7 @@ DATABASES = {"default": _database(DATABASE_ROLE)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Broker: a hint --------------------------------------------------------------------------------------
-CELERY_BROKER_URL = env_secret("CELERY_BROKER_URL") or "pgmq://"
+CELERY_BROKER_URL = env_secret("CELERY_BROKER_URL") or ("memory://" if TESTING else "pgmq://")
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {}
 if CELERY_BROKER_URL.startswith("pgmq:"):
     _broker = _conninfo("broker")

@@ -48,8 +48,9 @@ REPLY_ADDRESS = """
 CREATE FUNCTION mailbox_has_reply_address() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-  box uuid := CASE WHEN TG_TABLE_NAME = 'tenants_mailbox' THEN NEW.id ELSE OLD.mailbox_id END;
+  box uuid;
 BEGIN
+  IF TG_TABLE_NAME = 'tenants_mailbox' THEN box := NEW.id; ELSE box := OLD.mailbox_id; END IF;
   IF EXISTS (SELECT 1 FROM tenants_mailbox WHERE id = box)
      AND NOT EXISTS (SELECT 1 FROM tenants_emailaddress WHERE mailbox_id = box AND is_primary) THEN
     RAISE EXCEPTION 'mailbox % has no reply address', box

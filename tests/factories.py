@@ -1,0 +1,85 @@
+"""The smallest valid rows. A test names only what it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from tenants.models import AcceptedDomain, EmailAddress, Mailbox, Membership, Tenant, User
+from transport.models import AddressSpace, ReceiveConnector, SendConnector, SmartHost
+
+PASSWORD = "correct horse battery"
+_numbers = count(1)
+
+
+def make_tenant(slug: str = "", **fields: Any) -> Tenant:
+    slug = slug or f"tenant-{next(_numbers)}"
+    return Tenant.objects.create(slug=slug, name=fields.pop("name", slug.title()), **fields)
+
+
+def make_domain(tenant: Tenant, domain: str = "", *, verified: bool = True, **fields: Any) -> AcceptedDomain:
+    domain = domain or f"{tenant.slug}.example"
+    fields.setdefault("name", domain)
+    fields.setdefault("verification_token", f"token-{next(_numbers)}")
+    fields.setdefault("verified_at", timezone.now() if verified else None)
+    return AcceptedDomain.objects.create(tenant=tenant, domain=domain, **fields)
+
+
+def make_mailbox(
+    domain: AcceptedDomain, local: str = "ann", *, aliases: Sequence[str] = (), verifier: str = "", **fields: Any
+) -> Mailbox:
+    """Make a mailbox with its reply address and further ones in the same domain."""
+    fields.setdefault("display_name", local.title())
+    with transaction.atomic():
+        mailbox = Mailbox.objects.create(tenant=domain.tenant, verifier=verifier, **fields)
+        for at, name in enumerate((local, *aliases)):
+            make_address(mailbox, domain, name, is_primary=at == 0)
+    return mailbox
+
+
+def make_address(mailbox: Mailbox, domain: AcceptedDomain, local: str, *, is_primary: bool = False) -> EmailAddress:
+    return EmailAddress.objects.create(
+        tenant_id=mailbox.tenant_id,
+        mailbox=mailbox,
+        accepted_domain=domain,
+        domain=domain.domain,
+        local_part=local,
+        local_key=local.casefold(),
+        is_primary=is_primary,
+    )
+
+
+def make_send_connector(
+    tenant: Tenant,
+    *patterns: str,
+    name: str = "",
+    cost: int = 1,
+    smart_hosts: Sequence[tuple[str, int]] = (),
+    **fields: Any,
+) -> SendConnector:
+    """Make a connector for the address spaces given, `*` where none is; by MX unless it has smart hosts."""
+    fields.setdefault("routing", "smart_hosts" if smart_hosts else "dns")
+    connector = SendConnector.objects.create(tenant=tenant, name=name or f"connector-{next(_numbers)}", **fields)
+    for pattern in patterns or ("*",):
+        AddressSpace.objects.create(tenant=tenant, connector=connector, pattern=pattern, cost=cost)
+    for position, (host, port) in enumerate(smart_hosts):
+        SmartHost.objects.create(tenant=tenant, connector=connector, position=position, host=host, port=port)
+    return connector
+
+
+def make_receive_connector(tenant: Tenant | None = None, **fields: Any) -> ReceiveConnector:
+    fields.setdefault("name", f"receive-{next(_numbers)}")
+    fields.setdefault("bindings", ["smtp"])
+    return ReceiveConnector.objects.create(tenant=tenant, **fields)
+
+
+def make_user(email: str = "", **fields: Any) -> User:
+    return User.objects.create_user(email or f"user-{next(_numbers)}@contoso.example", PASSWORD, **fields)
+
+
+def make_membership(tenant: Tenant, user: User, role: str = Membership.Role.OWNER) -> Membership:
+    return Membership.objects.create(tenant=tenant, user=user, role=role)

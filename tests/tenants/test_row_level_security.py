@@ -1,0 +1,88 @@
+"""The second lock: with Django's scoping left out, the database alone keeps tenants apart (invariant 4)."""
+
+from __future__ import annotations
+
+import pytest
+from django.apps import apps
+from django.db import DatabaseError, ProgrammingError, connection, models
+
+from tenants.actions.actor import SYSTEM
+from tenants.actions.audit import audit
+from tenants.models import AcceptedDomain, AuditEvent, Mailbox, Tenant
+from tenants.scope import no_tenant, operator_scope, scope
+from tests import factories
+from tests.conftest import Contoso
+
+pytestmark = pytest.mark.django_db
+
+
+GUARDED = [
+    model
+    for model in apps.get_models()
+    if model is Tenant or any(field.name == "tenant" for field in model._meta.concrete_fields)
+]
+
+
+@pytest.mark.parametrize("model", GUARDED, ids=lambda model: model.__name__)
+def test_every_tenant_owned_table_is_guarded_and_forced(model: type[models.Model]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE oid = %s::regclass", [model._meta.db_table]
+        )
+        assert cursor.fetchone() == (True, True)
+        cursor.execute("SELECT count(*) FROM pg_policy WHERE polrelid = %s::regclass", [model._meta.db_table])
+        assert cursor.fetchone() == (3,)
+
+
+def test_a_scope_shows_its_tenant_and_no_other(contoso: Contoso) -> None:
+    other = factories.make_tenant("fabrikam")
+    factories.make_domain(other, "fabrikam.example")
+    with scope(other):
+        assert [row.domain for row in AcceptedDomain.objects.all()] == ["fabrikam.example"]
+        assert not Mailbox.objects.exists()
+
+
+def test_a_query_with_no_tenant_set_is_an_error(contoso: Contoso) -> None:
+    with pytest.raises(DatabaseError), no_tenant():
+        Mailbox.objects.exists()
+
+
+def test_a_row_cannot_be_written_into_another_tenant(contoso: Contoso) -> None:
+    other = factories.make_tenant("fabrikam")
+    with pytest.raises(ProgrammingError, match="row-level security"), scope(other):
+        AcceptedDomain.objects.create(tenant=contoso.tenant, domain="evil.example", name="evil")
+
+
+def test_leaving_a_scope_gives_the_outer_one_back(contoso: Contoso) -> None:
+    other = factories.make_tenant("fabrikam")
+    with scope(contoso.tenant):
+        with scope(other):
+            assert not Mailbox.objects.exists()
+        assert Mailbox.objects.count() == 2
+
+
+def test_a_failed_statement_in_a_scope_leaves_the_outer_one_usable(contoso: Contoso) -> None:
+    with pytest.raises(DatabaseError), scope(contoso.tenant), connection.cursor() as cursor:
+        cursor.execute("SELECT 1 / 0")
+    with scope(contoso.tenant):
+        assert Mailbox.objects.count() == 2
+
+
+def test_an_operator_sees_all_tenants(contoso: Contoso) -> None:
+    factories.make_tenant("fabrikam")
+    with operator_scope():
+        assert Tenant.objects.count() == 2
+
+
+@pytest.mark.parametrize("statement", ["UPDATE tenants_auditevent SET action = ''", "DELETE FROM tenants_auditevent"])
+def test_the_audit_log_cannot_be_changed_even_by_an_operator(contoso: Contoso, statement: str) -> None:
+    audit(actor=SYSTEM, tenant=contoso.tenant, action="test")
+    assert AuditEvent.objects.exists()
+    with pytest.raises(ProgrammingError, match="permission denied"), operator_scope(), connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
+def test_tenants_cannot_read_the_platforms_refusals(contoso: Contoso) -> None:
+    denied = pytest.raises(ProgrammingError, match="permission denied")
+    with denied, scope(contoso.tenant), connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM transport_relayrefusal")
