@@ -1,0 +1,141 @@
+"""Connectors through their actions: valid address spaces and costs, secrets never readable, ranges narrow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tenants.actions.actor import SYSTEM, Actor
+from tenants.models import AuditEvent
+from tenants.secrets import decrypt
+from tests.conftest import Contoso
+from tests.expect import refused
+from transport.actions.receive_connectors import (
+    approve_receive_connector,
+    change_receive_connector,
+    create_receive_connector,
+    ensure_default_receive_connectors,
+)
+from transport.actions.send_connectors import (
+    HostInput,
+    SpaceInput,
+    change_send_connector,
+    create_internet_connector,
+    create_send_connector,
+    delete_send_connector,
+)
+from transport.models import AddressSpace, ReceiveConnector, SendConnector
+
+pytestmark = pytest.mark.django_db
+ADMIN = Actor("user", "1", "alice@contoso.example")
+
+
+def test_the_internet_connector_covers_every_address_at_cost_1(contoso: Contoso) -> None:
+    connector = create_internet_connector(actor=ADMIN, tenant=contoso.tenant)
+    assert [str(space) for space in connector.address_spaces.all()] == ["SMTP:*;1"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "kept"),
+    [("*", "*"), ("SMTP:Contoso.com", "contoso.com"), ("*.bücher.example", "*.xn--bcher-kva.example")],
+)
+def test_address_spaces_are_kept_in_one_form(contoso: Contoso, pattern: str, kept: str) -> None:
+    create_send_connector(actor=ADMIN, tenant=contoso.tenant, name="a", address_spaces=[SpaceInput(pattern)])
+    assert AddressSpace.objects.get().pattern == kept
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"address_spaces": [SpaceInput("*contoso.com")]}, "connector.invalid_space"),
+        ({"address_spaces": [SpaceInput("a b")]}, "connector.invalid_space"),
+        ({"address_spaces": []}, "connector.no_space"),
+        ({"address_spaces": [SpaceInput("*", 0)]}, "connector.invalid_cost"),
+        ({"address_spaces": [SpaceInput("*", 101)]}, "connector.invalid_cost"),
+        ({"address_spaces": [SpaceInput("*"), SpaceInput("*", 2)]}, "connector.space_twice"),
+        ({"routing": "smart_hosts"}, "connector.no_smart_host"),
+        ({"auth": "basic", "username": "u"}, "connector.no_password"),
+        ({"auth": "basic"}, "connector.no_user_name"),
+        ({"port": 0}, "connector.invalid_port"),
+        ({"fqdn": "not a name"}, "domain.invalid"),
+        ({"tls": "sometimes"}, "connector.invalid_choice"),
+        ({"smart_hosts": [HostInput("relay.example", 70000)]}, "connector.invalid_port"),
+    ],
+)
+def test_nonsense_is_refused_with_its_reason(contoso: Contoso, fields: dict[str, Any], code: str) -> None:
+    fields = {"address_spaces": [SpaceInput("*")]} | fields
+    with refused(code):
+        create_send_connector(actor=ADMIN, tenant=contoso.tenant, name="a", **fields)
+
+
+def test_a_password_is_encrypted_at_rest_and_absent_from_the_audit_log(contoso: Contoso) -> None:
+    connector = create_send_connector(
+        actor=ADMIN,
+        tenant=contoso.tenant,
+        name="a",
+        address_spaces=[SpaceInput("*")],
+        auth="basic",
+        username="u",
+        password="canary-secret",
+    )
+    connector.refresh_from_db()
+    assert b"canary" not in bytes(connector.password_encrypted or b"")
+    assert decrypt(bytes(connector.password_encrypted or b"")) == "canary-secret"
+    assert "canary" not in str([(event.before, event.after) for event in AuditEvent.objects.all()])
+
+
+def test_every_change_raises_the_configuration_version(contoso: Contoso) -> None:
+    def version() -> int:
+        contoso.tenant.refresh_from_db()
+        return contoso.tenant.config_version
+
+    versions = [version()]
+    connector = create_internet_connector(actor=ADMIN, tenant=contoso.tenant)
+    versions.append(version())
+    change_send_connector(actor=ADMIN, connector=connector, enabled=False)
+    versions.append(version())
+    delete_send_connector(actor=ADMIN, connector=connector)
+    versions.append(version())
+    assert versions == sorted(set(versions))
+    assert not SendConnector.objects.exists()
+
+
+def test_a_fresh_platform_gets_its_three_listeners_once() -> None:
+    ensure_default_receive_connectors(actor=SYSTEM)
+    ensure_default_receive_connectors(actor=SYSTEM)
+    assert ReceiveConnector.objects.count() == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("10.0.0.0/8", "receive_connector.range_too_wide"),
+        ("10.0.0.1/24", "receive_connector.invalid_range"),
+        ("x", "receive_connector.invalid_range"),
+    ],
+)
+def test_a_tenants_ranges_are_narrow_and_valid(contoso: Contoso, text: str, code: str) -> None:
+    with refused(code):
+        create_receive_connector(actor=ADMIN, tenant=contoso.tenant, name="printer", remote_ranges=[text])
+
+
+def test_a_tenant_cannot_grant_itself_rights(contoso: Contoso) -> None:
+    with refused("api.unknown_field"):
+        create_receive_connector(
+            actor=ADMIN,
+            tenant=contoso.tenant,
+            name="printer",
+            remote_ranges=["192.0.2.7/32"],
+            permissions=["accept_any_recipient"],
+        )
+
+
+def test_new_ranges_wait_for_approval_again(contoso: Contoso) -> None:
+    connector = create_receive_connector(
+        actor=ADMIN, tenant=contoso.tenant, name="printer", remote_ranges=["192.0.2.7/32"]
+    )
+    approve_receive_connector(actor=Actor("operator", "2", "op"), connector=connector)
+    change_receive_connector(actor=ADMIN, connector=connector, remote_ranges=["192.0.2.0/24"])
+    connector.refresh_from_db()
+    assert connector.approved_at is None
