@@ -1,0 +1,95 @@
+"""Reasons of the queue and of our own delivery: expiry, suspension, holding, poison."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from transport.message.reply import Reply
+from transport.routing.reasons.reason import RESUME_QUEUE, RETRY_QUEUE, Reason, Side
+from transport.routing.wording import gettext_noop as _
+
+REASONS: Final = (
+    Reason(
+        "queue.expired",
+        Side.SENDER,
+        _("The message could not be delivered in time"),
+        _(
+            "We tried until the expiry time; the last error says what stood in the way. The sender was told. Mend the "
+            "cause first, then send the message again."
+        ),
+        reply=Reply(550, "4.4.7", "QUEUE.Expired; message expired"),
+    ),
+    Reason(
+        "queue.delayed",
+        Side.SENDER,
+        _("The message is delayed"),
+        _("It is still being tried and the sender was told of the delay. Nothing has to be sent again."),
+        (RETRY_QUEUE,),
+        Reply(451, "4.4.7", "QUEUE.Delayed; message delayed"),
+    ),
+    Reason(
+        "queue.suspended",
+        Side.TENANT,
+        _("The queue is suspended"),
+        _("An administrator suspended this queue; its messages wait, and still expire. Resume it to let them leave."),
+        (RESUME_QUEUE,),
+    ),
+    Reason(
+        "queue.retry",
+        Side.NETWORK,
+        _("The queue waits for its next try"),
+        _("The last connection failed. The next try is at {next_retry_at}; “Retry now” does not wait for it."),
+        (RETRY_QUEUE,),
+    ),
+    Reason(
+        "queue.removed",
+        Side.TENANT,
+        _("An administrator removed the message"),
+        _("The message was taken out of the queue by hand. The tracking log names who did it."),
+        reply=Reply(550, "5.3.2", "Message removed from the queue by an administrator"),
+    ),
+    Reason(
+        "delivery.suspended",
+        Side.TENANT,
+        _("The message is suspended"),
+        _("An administrator suspended this message; it waits, and still expires. Resume it to let it leave."),
+    ),
+    Reason(
+        "delivery.poison",
+        Side.OURS,
+        _("The message was set aside as poison"),
+        _(
+            "A worker died {crashes} times while it handled this message, so it was taken out of the way of the "
+            "others. It never expires; an operator has to look at it and resume or remove it."
+        ),
+    ),
+    Reason(
+        "delivery.held",
+        Side.TENANT,
+        _("The message is held for approval"),
+        _("A rule or a moderator holds the message. It leaves when it is approved."),
+    ),
+    Reason(
+        "delivery.mailbox_gone",
+        Side.TENANT,
+        _("The mailbox was deleted"),
+        _("The mailbox was there when the message was accepted and has been deleted since. The sender is told."),
+        reply=Reply(550, "5.1.1", "User unknown"),
+    ),
+    Reason(
+        "delivery.store_failed",
+        Side.OURS,
+        _("The mailbox store did not take the message"),
+        _("Writing into the mailbox failed on our side. We try again by ourselves; the operator sees it in the log."),
+        (RETRY_QUEUE,),
+        Reply(451, "4.3.0", "Mailbox store is temporarily unavailable"),
+    ),
+    Reason(
+        "delivery.internal",
+        Side.OURS,
+        _("Delivery failed by a fault of ours"),
+        _("Something unforeseen happened on our side. We try again by ourselves; the operator sees it in the log."),
+        (RETRY_QUEUE,),
+        Reply(451, "4.3.0", "Temporary system problem, try again later"),
+    ),
+)
