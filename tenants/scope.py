@@ -43,6 +43,24 @@ def no_tenant() -> Iterator[None]:
 
 
 @contextmanager
+def mail_flow() -> Iterator[None]:
+    """Lift the scope for the mail flow's own statements: mail goes from one tenant to another, or to a notice.
+
+    `web` may become the operators' role and no other (tenants/rls.py), so that is what it steps up to. The caller
+    has checked what the tenant may do, and runs nobody else's code inside.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('role'), coalesce(current_setting('postroom.tenant', true), '')")
+        role, tenant = cursor.fetchone()
+    if role == WEB_ROLE:
+        with _settings_for(OPERATOR_ROLE, tenant):
+            yield
+    else:
+        with transaction.atomic():
+            yield
+
+
+@contextmanager
 def _settings_for(role: str, tenant: str | None) -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('role'), coalesce(current_setting('postroom.tenant', true), '')")

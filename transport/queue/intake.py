@@ -67,11 +67,13 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class TenantTerms:
-    """How long a tenant's messages are tried, and the version of the configuration that routed them."""
+    """How long a tenant's messages are tried, its limits, and the version of the configuration that routed them."""
 
     config_version: int
     expires_after: timedelta
     delay_notice_after: timedelta
+    max_message_size: int = 36 * 1024 * 1024
+    max_recipients: int = 500
 
 
 _SOURCES: Final = {
