@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 from transport.message.charset import decode
 
-# RFC 2047 2: an encoded word is at most 75 characters; "=?utf-8?b?" and "?=" take 12, base64 turns 45 octets into 60.
-_WORD_OCTETS = 45
+# RFC 2047 2: a line with an encoded word is at most 76 characters; 39 octets are 64, which leaves room for "Reply-To:".
+_WORD_OCTETS = 39
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 _WORD = re.compile(r"=\?([A-Za-z0-9_.:+-]{1,40})(?:\*[A-Za-z0-9-]{1,20})?\?([bBqQ])\?([^?\s]*+)\?=")
 # C0, C1, line and paragraph separators, directional overrides and isolates, lone surrogates.
