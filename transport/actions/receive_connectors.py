@@ -14,10 +14,12 @@ from tenants.models import Tenant
 from tenants.problems import Problem, constraint_problems
 from tenants.wakeups import configuration_changed, platform_changed
 from transport.models import ReceiveConnector
+from transport.routing.envelope import PermissionGroup, Right
 
 OWN_PORTS = {"smtp", "submission", "submissions"}
 AUTH_MECHANISMS = {"tls", "basic_auth", "basic_auth_require_tls"}
-PERMISSION_GROUPS = {"anonymous_users", "mailbox_users", "partners"}
+PERMISSION_GROUPS = {group.value for group in PermissionGroup}
+RIGHTS = {right.value for right in Right}
 TENANTS_FIELDS = {"name", "comment", "enabled", "remote_ranges", "max_message_size"}
 OPERATORS_FIELDS = TENANTS_FIELDS | {
     "bindings",
@@ -112,7 +114,7 @@ def ensure_default_receive_connectors(*, actor: Actor) -> None:
         auth_mechanisms=["tls"],
         permission_groups=["anonymous_users"],
     )
-    client = {"auth_mechanisms": ["tls", "basic_auth_require_tls"], "permission_groups": ["mailbox_users"]}
+    client = {"auth_mechanisms": ["tls", "basic_auth_require_tls"], "permission_groups": ["exchange_users"]}
     create_receive_connector(actor=actor, tenant=None, name="Client Frontend", bindings=["submission"], **client)
     create_receive_connector(
         actor=actor, tenant=None, name="Client Frontend TLS", bindings=["submissions"], implicit_tls=True, **client
@@ -127,7 +129,11 @@ def _write(actor: Actor, connector: ReceiveConnector, fields: dict[str, Any]) ->
         setattr(connector, name, value)
     connector.bindings = [_binding(text) for text in connector.bindings]
     connector.remote_ranges = [_range(connector, text) for text in connector.remote_ranges]
-    for field, known in (("auth_mechanisms", AUTH_MECHANISMS), ("permission_groups", PERMISSION_GROUPS)):
+    for field, known in (
+        ("auth_mechanisms", AUTH_MECHANISMS),
+        ("permission_groups", PERMISSION_GROUPS),
+        ("permissions", RIGHTS),
+    ):
         if unknown := set(getattr(connector, field)) - known:
             raise Problem("connector.invalid_choice", field=field, value=", ".join(sorted(unknown)))
     if not connector.bindings or not connector.remote_ranges:
