@@ -115,7 +115,8 @@ def multipart(subtype: str, parts: Iterable[bytes], parameters: Mapping[str, str
     field = structured_field("Content-Type", f"multipart/{subtype}", {**(parameters or {}), "boundary": boundary})
     pieces = [field, b"\r\n"]
     for part in parts:
-        pieces += [mark, b"\r\n", part, b"" if part.endswith(b"\r\n") else b"\r\n"]
+        # RFC 2046 5.1.1: the line end before a boundary belongs to the boundary, so each part keeps its own.
+        pieces += [mark, b"\r\n", part, b"\r\n"]
     return b"".join([*pieces, mark, b"--\r\n"])
 
 
