@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+
+from tenants.actions.actor import Actor
+from tenants.scope import scope
+from tests import factories
+from tests.conftest import Contoso
+from transport.actions.send import SendRefused, SentMessage, send_message
+from transport.models import Delivery, Message
+from transport.routing.envelope import Origin
+
+CONTENT = b"From: alice@contoso.example\r\nTo: x@y.example\r\nSubject: hello\r\n\r\nHello.\r\n"
+
+
+def send(
+    contoso: Contoso, *recipients: str, content: bytes = CONTENT, sender: str = "alice@contoso.example"
+) -> SentMessage:
+    with scope(contoso.tenant):
+        return send_message(
+            actor=Actor.user(contoso.alice, "192.0.2.7"),
+            tenant=contoso.tenant,
+            mailbox=contoso.alice_mailbox,
+            content=content,
+            sender=sender,
+            recipients=recipients,
+            origin=Origin.CONSOLE,
+        )
+
+
+def test_a_message_to_a_colleague_waits_for_the_mailbox(contoso: Contoso) -> None:
+    sent = send(contoso, "bob@contoso.example")
+    delivery = Delivery.objects.get(message_id=sent.message_id)
+    assert (delivery.recipient, delivery.mailbox_id) == ("bob@contoso.example", contoso.bob_mailbox.pk)
+
+
+def test_a_message_to_the_outside_without_connector_waits_as_unreachable(contoso: Contoso) -> None:
+    sent = send(contoso, "someone@fabrikam.example")
+    assert Delivery.objects.get(message_id=sent.message_id).state == Delivery.State.UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    ("recipients", "content", "sender", "code"),
+    [
+        ((), CONTENT, "alice@contoso.example", "message.no_recipients"),
+        (("nobody@contoso.example",), CONTENT, "alice@contoso.example", "recipient.unknown"),
+        (("bob@contoso.example", "nobody@contoso.example"), CONTENT, "alice@contoso.example", "recipient.unknown"),
+        (("bob@contoso.example",), CONTENT, "bob@contoso.example", "sender.not_yours"),
+        (("bob@contoso.example",), CONTENT.replace(b"\r\n", b"\n"), "alice@contoso.example", "message.bare_newline"),
+    ],
+)
+def test_what_is_refused_is_told_and_nothing_is_stored(
+    contoso: Contoso, recipients: tuple[str, ...], content: bytes, sender: str, code: str
+) -> None:
+    with pytest.raises(SendRefused) as caught:
+        send(contoso, *recipients, content=content, sender=sender)
+    assert caught.value.code == code
+    assert not Message.objects.exists()
+
+
+def test_a_sender_that_the_world_cannot_answer_is_refused_before_a_peer_does_it(contoso: Contoso) -> None:
+    local = factories.make_domain(contoso.tenant, "exchange.local", verified=False)
+    factories.make_address(contoso.alice_mailbox, local, "alice")
+    content = CONTENT.replace(b"alice@contoso.example", b"alice@exchange.local")
+    with pytest.raises(SendRefused) as caught:
+        send(contoso, "someone@fabrikam.example", content=content, sender="alice@exchange.local")
+    assert (caught.value.code, caught.value.field) == ("sender.domain_not_public", "from")
+
+
+def test_mail_to_another_tenant_arrives_there_as_from_outside(contoso: Contoso) -> None:
+    other = factories.make_tenant("fabrikam")
+    factories.make_mailbox(factories.make_domain(other, "fabrikam.example"), "carol")
+    sent = send(contoso, "carol@fabrikam.example")
+    assert len(sent.message_ids) == 2
+    theirs = Message.objects.get(tenant=other)
+    assert (theirs.incoming, theirs.origin) == (True, "anonymous")

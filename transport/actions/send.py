@@ -1,0 +1,123 @@
+"""Sending a message from inside: the console's composer and the API hand in whole messages here.
+
+All or nothing: a person or a program waits for the answer, so what is refused is told at once and nothing is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from tenants.actions.actor import Actor
+from tenants.models import Mailbox, Tenant
+from tenants.problems import Problem
+from transport.message.lines import find_bare_newline
+from transport.message.reply import Reply
+from transport.queue.intake import Arrival, TraceHeader
+from transport.queue.submission import submit
+from transport.routing.envelope import USER_RIGHTS, Client, Origin
+from transport.routing.result import Refusal, RoutedRecipient
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRecipient:
+    """Why one recipient was refused; `facts` fill the reason's text."""
+
+    address: str
+    reason_code: str
+    reply: Reply
+    facts: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """The ids of the messages that were stored, the sender's own organisation's first."""
+
+    message_ids: tuple[UUID, ...]
+    refused: tuple[RefusedRecipient, ...] = ()
+
+    @property
+    def message_id(self) -> UUID:
+        return self.message_ids[0]
+
+
+class SendRefused(Problem):
+    """Nothing was stored. `code` and `facts` are of the sender's refusal, or of the first refused recipient's."""
+
+    def __init__(self, code: str, *, field: str, refused: Sequence[RefusedRecipient] = (), **facts: object) -> None:
+        super().__init__(code, field=field, **facts)
+        self.refused = tuple(refused)
+
+
+@transaction.atomic
+def send_message(
+    *,
+    actor: Actor,
+    tenant: Tenant,
+    mailbox: Mailbox | None,
+    content: bytes,
+    sender: str,
+    recipients: Sequence[str],
+    origin: Origin,
+) -> SentMessage:
+    """Route and store a message, inside a scope of the tenant. Without a mailbox it is the organisation's own.
+
+    The tracking log is the record of who sent what; the audit log holds changes of configuration.
+    """
+    _check(tenant, content, recipients)
+    client = Client(origin, tenant.pk, mailbox.pk if mailbox else None, "", actor.client_address, USER_RIGHTS)
+    arrival = Arrival(
+        sender,
+        client,
+        timezone.now(),
+        is_8bit=not content.isascii(),
+        smtputf8=not all(address.isascii() for address in (sender, *recipients)),
+        # RFC 5321 4.4 wants a trace field; who submitted it from where is nobody's business (design §12.17).
+        trace_header=TraceHeader(settings.POSTROOM_HOSTNAME, "HTTP", hide_client=True),
+    )
+    submitted = submit(
+        client=client,
+        sender=sender,
+        recipients=tuple(recipients),
+        content=content,
+        arrival=arrival,
+        all_or_nothing=True,
+    )
+    if submitted.sender_refusal is not None:
+        raise _sender_problem(submitted.sender_refusal)
+    if submitted.refused:
+        raise _recipient_problem(submitted.refused)
+    return SentMessage(submitted.message_ids)
+
+
+def _check(tenant: Tenant, content: bytes, recipients: Sequence[str]) -> None:
+    if not recipients:
+        raise SendRefused("message.no_recipients", field="to")
+    limit = tenant.max_recipients_per_message
+    if len(recipients) > limit:
+        raise SendRefused("recipients.too_many", field="to", limit=limit, count=len(recipients))
+    if len(content) > tenant.max_message_size:
+        raise SendRefused("message.too_large", field="text", size=len(content), limit=tenant.max_message_size)
+    if find_bare_newline(content) >= 0:
+        raise SendRefused("message.bare_newline", field="raw")
+
+
+def _sender_problem(refusal: Refusal) -> SendRefused:
+    return SendRefused(refusal.reason_code, field="from", **dict(refusal.facts))
+
+
+def _recipient_problem(refused: Sequence[RoutedRecipient]) -> SendRefused:
+    told = [
+        RefusedRecipient(one.original, one.refusal.reason_code, one.refusal.reply, dict(one.refusal.facts))
+        for one in refused
+        if one.refusal is not None
+    ]
+    first = told[0]
+    # The sender's address is at fault, although it shows only with a recipient outside (story B).
+    field = "from" if first.reason_code.startswith("sender.") else "to"
+    return SendRefused(first.reason_code, field=field, refused=told, **first.facts)
