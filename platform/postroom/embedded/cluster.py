@@ -88,6 +88,7 @@ def _run_initdb(folder: Path, binaries: Binaries, account: Account, *, fsync: bo
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
+        start_new_session=True,
         preexec_fn=dies_with_parent(signal.SIGKILL),
         **account.popen_options,
     )

@@ -18,7 +18,9 @@ class FolderLock:
         self._descriptor: int | None = None
 
     def acquire(self, *, patience: float = 2.0) -> None:
-        """Take the lock, giving a predecessor that is just leaving `patience` seconds."""
+        """Take the lock, giving a predecessor that is just leaving `patience` seconds; keep one that we hold."""
+        if self._descriptor is not None:
+            return
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
