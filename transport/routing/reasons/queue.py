@@ -49,13 +49,37 @@ REASONS: Final = (
         reply=Reply(550, "5.3.2", "Message removed from the queue by an administrator"),
     ),
     Reason(
+        "notice.null_sender",
+        Side.OURS,
+        _("Nobody is told"),
+        _("The message has no sender to tell: it is a notice itself (RFC 5321 6.1)."),
+    ),
+    Reason(
+        "notice.automatic",
+        Side.OURS,
+        _("Nobody is told"),
+        _("A machine wrote the message by itself, and machines do not answer each other (RFC 3834 2)."),
+    ),
+    Reason(
+        "notice.not_wanted",
+        Side.SENDER,
+        _("The sender did not want to be told"),
+        _("The message was sent with NOTIFY=NEVER, or without FAILURE among what it asks for (RFC 3461 4.1)."),
+    ),
+    Reason(
+        "notice.undeliverable",
+        Side.SENDER,
+        _("The sender cannot be told"),
+        _("There is no way to write to the sender's address."),
+    ),
+    Reason(
         "delivery.suspended",
         Side.TENANT,
         _("The message is suspended"),
         _("An administrator suspended this message; it waits, and still expires. Resume it to let it leave."),
     ),
     Reason(
-        "delivery.poison",
+        "queue.poison",
         Side.OURS,
         _("The message was set aside as poison"),
         _(
