@@ -11,7 +11,7 @@ from transport.message.charset import decode
 
 # RFC 2047 2: a line with an encoded word is at most 76 characters; 39 octets are 64, which leaves room for "Reply-To:".
 _WORD_OCTETS = 39
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
+_NOT_BASE64 = bytes(set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
 _WORD = re.compile(r"=\?([A-Za-z0-9_.:+-]{1,40})(?:\*[A-Za-z0-9-]{1,20})?\?([bBqQ])\?([^?\s]*+)\?=")
 # C0, C1, line and paragraph separators, directional overrides and isolates, lone surrogates.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
@@ -57,7 +57,7 @@ def _octets(encoding: str, payload: str) -> bytes:
 
 def decode_base64(raw: bytes) -> bytes:
     """Decode base64 that may hold foreign characters and lack its padding."""
-    letters = _NOT_BASE64.sub(b"", raw)
+    letters = raw.translate(None, _NOT_BASE64)
     whole = len(letters) - (len(letters) % 4 == 1)
     return binascii.a2b_base64(letters[:whole] + b"=" * (-whole % 4))
 
