@@ -15,7 +15,9 @@ from django.db import connection
 from django.db.models import Model, QuerySet
 from django.http import Http404
 
-from tenants.models import AcceptedDomain, ApiKey, AuditEvent, Mailbox, Tenant, User
+from tenants.models import AcceptedDomain, ApiKey, AuditEvent, EmailAddress, Mailbox, Tenant, User
+from tenants.names import local_key, split_mailbox_address
+from tenants.problems import Problem
 
 Row = TypeVar("Row", bound=Model)
 
@@ -85,6 +87,17 @@ def mailboxes(tenant_id: UUID) -> QuerySet[Mailbox]:
 def mailboxes_of(tenant_id: UUID, user: User) -> QuerySet[Mailbox]:
     """Return the mailboxes whose letters this user may read: their own."""
     return mailboxes(tenant_id).filter(user=user)
+
+
+def mailbox_of_address(tenant_id: UUID, address: str) -> Mailbox | None:
+    """Return the mailbox of the tenant that has this address, primary or not; None where there is none."""
+    try:
+        local, domain = split_mailbox_address(address)
+    except Problem:
+        return None
+    rows = EmailAddress.objects.filter(tenant_id=tenant_id, domain=domain, local_key=local_key(local))
+    found = rows.select_related("mailbox").first()
+    return found.mailbox if found else None
 
 
 def api_keys(tenant_id: UUID) -> QuerySet[ApiKey]:

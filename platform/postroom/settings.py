@@ -230,8 +230,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 50 * 1024 * 1024
 CSRF_TRUSTED_ORIGINS = [POSTROOM_PUBLIC_URL]
 
 STATIC_URL = "/static/"
-STATIC_ROOT = POSTROOM_DATA_DIR / "static"
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = True  # the packages' own files are served: no collecting step that could be forgotten
 WHITENOISE_AUTOREFRESH = DEBUG
 
 LANGUAGE_CODE = "en"

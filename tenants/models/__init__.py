@@ -2,7 +2,7 @@
 
 from tenants.models.audit import AuditEvent
 from tenants.models.domain import AcceptedDomain
-from tenants.models.key import ApiKey
+from tenants.models.key import ApiKey, IdempotentRequest
 from tenants.models.mailbox import EmailAddress, Mailbox
 from tenants.models.tenant import Tenant, TenantOwned
 from tenants.models.user import Membership, User
@@ -12,6 +12,7 @@ __all__ = [
     "ApiKey",
     "AuditEvent",
     "EmailAddress",
+    "IdempotentRequest",
     "Mailbox",
     "Membership",
     "Tenant",

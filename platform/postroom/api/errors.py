@@ -1,11 +1,95 @@
-"""Errors as RFC 9457 problem details."""
+"""Errors as RFC 9457 problem details, with `code` from the registry of reasons and `errors` by field."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
+from django.db import OperationalError, transaction
+from django.http import Http404
+from rest_framework import exceptions
 from rest_framework.response import Response
+
+from postroom.explain import explain, explain_problem
+from tenants.problems import Problem
+from transport.routing.reasons import Explanation, Fix
+
+CONTENT_TYPE = "application/problem+json"
+CODES: dict[type[Exception], tuple[int, str]] = {
+    exceptions.ValidationError: (400, "api.invalid"),
+    exceptions.ParseError: (400, "api.malformed"),
+    exceptions.NotAuthenticated: (401, "api.unauthenticated"),
+    exceptions.AuthenticationFailed: (401, "api.unauthenticated"),
+    exceptions.PermissionDenied: (403, "api.forbidden"),
+    PermissionDenied: (403, "api.forbidden"),
+    exceptions.NotFound: (404, "api.not_found"),
+    Http404: (404, "api.not_found"),
+    exceptions.MethodNotAllowed: (405, "api.method_not_allowed"),
+    exceptions.NotAcceptable: (406, "api.not_acceptable"),
+    exceptions.UnsupportedMediaType: (415, "api.unsupported_media_type"),
+    exceptions.Throttled: (429, "api.throttled"),
+    OperationalError: (503, "system.unavailable"),
+}
+# What collides with a state of things, not with a rule of form, is a conflict.
+CONFLICTS = (".taken", ".duplicate", "_taken", ".in_use", ".not_actionable", "api.conflict", "api.idempotency_conflict")
 
 
 def problem_details(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Return the answer for an error; None for one that nobody foresaw: a 500, its traceback in the log."""
+    if getattr(context.get("view"), "is_in_scope", False):
+        transaction.set_rollback(True)
+    if isinstance(error, Problem):
+        return _of_problem(error)
+    for kind, (status, code) in CODES.items():
+        if isinstance(error, kind):
+            return _of_exception(error, status, code, context)
     return None
+
+
+def _of_problem(problem: Problem) -> Response:
+    explanation = explain_problem(problem)
+    body = details(_status_of(problem), explanation)
+    if problem.field:
+        body["errors"] = {problem.field: [explanation.text or explanation.title]}
+    return _respond(body)
+
+
+def _status_of(problem: Problem) -> int:
+    if problem.code in {"api.tenant_unknown", "api.not_found"}:
+        return 404
+    return 409 if problem.code.endswith(CONFLICTS) else 400
+
+
+def _of_exception(error: Exception, status: int, code: str, context: dict[str, Any]) -> Response:
+    request = context.get("request")
+    facts = {"method": getattr(request, "method", ""), "problem": str(error), "wait": getattr(error, "wait", "")}
+    body = details(status, explain(code, **facts))
+    if isinstance(error, exceptions.ValidationError):
+        body["errors"] = error.detail if isinstance(error.detail, dict) else {"": error.detail}
+    elif isinstance(error, exceptions.AuthenticationFailed | exceptions.PermissionDenied):
+        body["detail"] = str(error.detail)
+    response = _respond(body)
+    if header := getattr(error, "auth_header", None):
+        response["WWW-Authenticate"] = header
+    return response
+
+
+def details(status: int, explanation: Explanation) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": explanation.title,
+        "status": status,
+        "detail": explanation.text,
+        "code": explanation.code,
+    }
+    if explanation.fixes:
+        body["fixes"] = [fix_as_json(fix) for fix in explanation.fixes]
+    return body
+
+
+def fix_as_json(fix: Fix) -> dict[str, Any]:
+    return {"action": fix.action.value, "label": fix.label, "params": dict(fix.params)}
+
+
+def _respond(body: dict[str, Any]) -> Response:
+    return Response(body, status=body["status"], content_type=CONTENT_TYPE)

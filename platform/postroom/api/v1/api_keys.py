@@ -1,0 +1,46 @@
+"""`api-keys/`: a tenant's keys; the token is in the answer to its making and nowhere else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+from typing_extensions import override
+
+from postroom.api.viewsets import ConfigurationViewSet
+from tenants.access import api_keys
+from tenants.actions.keys import create_api_key, revoke_api_key
+from tenants.models import ApiKey
+
+
+class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
+    token = serializers.CharField(read_only=True, required=False, help_text="Only in the answer to its making.")
+
+    class Meta:
+        model = ApiKey
+        fields = ["id", "name", "prefix", "token", "created_at", "last_used_at", "revoked_at"]
+        read_only_fields = ["prefix", "created_at", "last_used_at", "revoked_at"]
+
+
+class ApiKeyViewSet(ConfigurationViewSet[ApiKey]):
+    serializer_class = ApiKeySerializer
+    queryset = ApiKey.objects.none()
+    http_method_names = ["get", "post", "delete", "head", "options"]
+
+    @override
+    def rows(self) -> QuerySet[ApiKey]:
+        return api_keys(self.tenant_id)
+
+    @override
+    def perform_create(self, data: dict[str, Any]) -> ApiKey:
+        row, self._token = create_api_key(actor=self.actor, name=data["name"], tenant=self.tenant)
+        return row
+
+    @override
+    def _shown(self, row: ApiKey) -> Any:
+        return super()._shown(row) | {"token": self._token}
+
+    @override
+    def perform_remove(self, row: ApiKey) -> None:
+        revoke_api_key(actor=self.actor, key=row)

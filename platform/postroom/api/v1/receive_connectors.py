@@ -1,0 +1,74 @@
+"""`receive-connectors/`: a tenant's relay permissions; with an operator's key also the rights behind them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from typing_extensions import override
+
+from postroom.api.permissions import IsOperator
+from postroom.api.viewsets import TENANT, ConfigurationViewSet
+from tenants.actions.actor import Actor
+from transport.access import receive_connectors
+from transport.actions.receive_connectors import (
+    approve_receive_connector,
+    change_receive_connector,
+    create_receive_connector,
+    delete_receive_connector,
+)
+from transport.models import ReceiveConnector
+
+
+class ReceiveConnectorSerializer(serializers.ModelSerializer[ReceiveConnector]):
+    approved = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ReceiveConnector
+        exclude = ["tenant"]
+        read_only_fields = ["approved_at", "created_at"]
+        extra_kwargs: ClassVar[dict[str, dict[str, Any]]] = {"bindings": {"required": False}}
+        validators: ClassVar[list[Any]] = []
+
+    def get_approved(self, row: ReceiveConnector) -> bool:
+        return row.approved_at is not None
+
+
+class ReceiveConnectorViewSet(ConfigurationViewSet[ReceiveConnector]):
+    serializer_class = ReceiveConnectorSerializer
+    queryset = ReceiveConnector.objects.none()
+    filterset_fields = ("name", "enabled")
+
+    @override
+    def rows(self) -> QuerySet[ReceiveConnector]:
+        return receive_connectors(self.tenant_id)
+
+    @property
+    def rights(self) -> Actor:
+        """Return the actor with an operator's rights where the key is an operator's."""
+        kind = "operator" if self.key.is_operator else self.actor.kind
+        return Actor(kind, self.actor.id, self.actor.name, self.actor.client_address)
+
+    @override
+    def perform_create(self, data: dict[str, Any]) -> ReceiveConnector:
+        return create_receive_connector(actor=self.rights, tenant=self.tenant, **data)
+
+    @override
+    def perform_change(self, row: ReceiveConnector, data: dict[str, Any]) -> ReceiveConnector:
+        return change_receive_connector(actor=self.rights, connector=row, **data)
+
+    @override
+    def perform_remove(self, row: ReceiveConnector) -> None:
+        delete_receive_connector(actor=self.actor, connector=row)
+
+    @extend_schema(request=None, parameters=[TENANT])
+    @action(detail=True, methods=["post"], permission_classes=[IsOperator])
+    def approve(self, request: Request, pk: str) -> Response:
+        """Let the ranges count (operators only)."""
+        approve_receive_connector(actor=self.rights, connector=self.get_object())
+        return Response(self.get_serializer(self.get_object()).data)

@@ -1,0 +1,40 @@
+"""`route-simulations/`: the whole decision for a sender and a recipient; nothing is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from postroom.api.scoped import ScopedView
+from postroom.api.viewsets import TENANT
+from transport.actions.simulate import simulate
+
+
+class RouteSimulationSerializer(serializers.Serializer[Any]):
+    sender = serializers.CharField(allow_blank=True, max_length=320)
+    recipient = serializers.CharField(max_length=320)
+    client_ip = serializers.IPAddressField(
+        required=False, help_text="As from this address, anonymously; without it as submitted by the sender's mailbox."
+    )
+    size = serializers.IntegerField(required=False, min_value=0, default=0, help_text="Bytes.")
+
+
+class RouteSimulationView(ScopedView):
+    @extend_schema(request=RouteSimulationSerializer, responses={200: dict[str, Any]}, parameters=[TENANT])
+    def post(self, request: Request) -> Response:
+        """Decide as the mail flow would, and say why."""
+        serializer = RouteSimulationSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        data = serializer.validated_data
+        simulation = simulate(
+            tenant=self.tenant,
+            sender=data["sender"],
+            recipient=data["recipient"],
+            size=data["size"],
+            client_address=data.get("client_ip"),
+        )
+        return Response(simulation.to_json())

@@ -1,0 +1,69 @@
+"""`tenants/`: for operators' keys: the platform's tenants, each made with its first owner."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+from typing_extensions import override
+
+from postroom.api.permissions import IsOperator
+from postroom.api.viewsets import ConfigurationViewSet
+from tenants.actions.tenants import change_tenant, create_tenant
+from tenants.models import Tenant
+from tenants.scope import operator_scope
+
+
+class OwnerSerializer(serializers.Serializer[Any]):
+    email = serializers.EmailField(max_length=320)
+    password = serializers.CharField(max_length=256, required=False)
+
+
+class TenantSerializer(serializers.ModelSerializer[Tenant]):
+    owner = OwnerSerializer(write_only=True, required=False)
+    slug = serializers.CharField(max_length=63)
+    name = serializers.CharField(max_length=200, required=False)
+
+    class Meta:
+        model = Tenant
+        exclude = ["config_version"]
+        read_only_fields = ["created_at"]
+        validators: ClassVar[list[Any]] = []
+
+
+class TenantViewSet(ConfigurationViewSet[Tenant]):
+    serializer_class = TenantSerializer
+    queryset = Tenant.objects.none()
+    permission_classes = (IsOperator,)
+    filterset_fields = ("slug", "status")
+    http_method_names = ["get", "post", "patch", "head", "options"]
+
+    @override
+    def scope(self) -> AbstractContextManager[None]:
+        return operator_scope()
+
+    @property
+    @override
+    def tenant_id_or_none(self) -> UUID | None:
+        return None
+
+    @override
+    def rows(self) -> QuerySet[Tenant]:
+        return Tenant.objects.all()
+
+    @override
+    def perform_create(self, data: dict[str, Any]) -> Tenant:
+        owner = data.pop("owner", None) or {}
+        return create_tenant(
+            actor=self.actor, owner_email=owner.get("email", ""), owner_password=owner.get("password"), **data
+        )
+
+    @override
+    def perform_change(self, row: Tenant, data: dict[str, Any]) -> Tenant:
+        data.pop("owner", None)
+        if data.get("slug") == row.slug:
+            del data["slug"]
+        return change_tenant(actor=self.actor, tenant=row, **data)

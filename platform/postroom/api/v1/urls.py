@@ -1,0 +1,34 @@
+"""The paths of API v1 (design §8)."""
+
+from __future__ import annotations
+
+from django.urls import path
+from rest_framework.routers import SimpleRouter
+
+from postroom.api.v1.accepted_domains import AcceptedDomainViewSet
+from postroom.api.v1.api_keys import ApiKeyViewSet
+from postroom.api.v1.audit_events import AuditEventViewSet
+from postroom.api.v1.mail_flow_checks import MailFlowCheckView
+from postroom.api.v1.mailboxes import MailboxViewSet
+from postroom.api.v1.messages import MessageViewSet
+from postroom.api.v1.receive_connectors import ReceiveConnectorViewSet
+from postroom.api.v1.route_simulations import RouteSimulationView
+from postroom.api.v1.send_connectors import SendConnectorViewSet
+from postroom.api.v1.tenants import TenantViewSet
+
+router = SimpleRouter()
+router.register("tenants", TenantViewSet, "tenant")
+router.register("accepted-domains", AcceptedDomainViewSet, "accepted-domain")
+router.register("mailboxes", MailboxViewSet, "mailbox")
+router.register("send-connectors", SendConnectorViewSet, "send-connector")
+router.register("receive-connectors", ReceiveConnectorViewSet, "receive-connector")
+router.register("messages", MessageViewSet, "message")
+router.register("api-keys", ApiKeyViewSet, "api-key")
+router.register("audit-events", AuditEventViewSet, "audit-event")
+
+app_name = "api"
+urlpatterns = [
+    path("route-simulations/", RouteSimulationView.as_view(), name="route-simulations"),
+    path("mail-flow-checks/", MailFlowCheckView.as_view(), name="mail-flow-checks"),
+    *router.urls,
+]
