@@ -17,6 +17,8 @@ DECLARE
   name text;
   modern boolean := current_setting('server_version_num')::int >= 160000;
   plain text := CASE WHEN modern THEN ' WITH INHERIT FALSE, SET TRUE' ELSE '' END;
+  -- From 16 on, whoever makes a role is its member for administration alone, and cannot become it.
+  may_become text := CASE WHEN modern THEN 'SET' ELSE 'MEMBER' END;
 BEGIN
   FOREACH name IN ARRAY ARRAY['postroom_web', 'postroom_flow', 'postroom_operator'] LOOP
     BEGIN
@@ -28,10 +30,10 @@ BEGIN
   IF NOT pg_has_role(current_user, 'postroom_flow', 'USAGE') THEN
     EXECUTE format('GRANT postroom_flow TO %I', current_user);
   END IF;
-  IF NOT pg_has_role(current_user, 'postroom_web', 'MEMBER') THEN
+  IF NOT pg_has_role(current_user, 'postroom_web', may_become) THEN
     EXECUTE format('GRANT postroom_web TO %I%s', current_user, plain);
   END IF;
-  IF NOT pg_has_role(current_user, 'postroom_operator', 'MEMBER') THEN
+  IF NOT pg_has_role(current_user, 'postroom_operator', may_become) THEN
     EXECUTE format('GRANT postroom_operator TO %I%s', current_user, plain);
   END IF;
   -- An operator's request steps up from web for its transaction; flow and operator may step down to one tenant.
@@ -51,12 +53,16 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA public
 
 # The broker's role owns pgmq's schema and reaches no table of ours (design §12.16).
 MAKE_BROKER_ROLE = """
-DO $$ BEGIN
+DO $$
+DECLARE
+  modern boolean := current_setting('server_version_num')::int >= 160000;
+  may_become text := CASE WHEN modern THEN 'SET' ELSE 'MEMBER' END;
+BEGIN
   BEGIN
     CREATE ROLE postroom_broker NOLOGIN NOINHERIT;
   EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
   END;
-  IF NOT pg_has_role(current_user, 'postroom_broker', 'MEMBER') THEN
+  IF NOT pg_has_role(current_user, 'postroom_broker', may_become) THEN
     EXECUTE format('GRANT postroom_broker TO %I', current_user);
   END IF;
 END $$
