@@ -1,8 +1,8 @@
 """Keeps programs running under one roof: starts them, starts them again, stops them in order. Linux only.
 
-`run` takes a coroutine function that brings everything up by means of the methods below, and returns an exit
-status: 0 after SIGINT, SIGTERM or SIGHUP, 1 when something cannot start, in which case one line has said why.
-A second signal stops whatever is left at once.
+`run` takes a coroutine function that brings everything up by means of the methods below, and returns after SIGINT,
+SIGTERM or SIGHUP; when something cannot start, it stops the rest and raises StartError. A second signal stops
+whatever is left at once.
 """
 
 from __future__ import annotations
@@ -82,14 +82,10 @@ class Supervisor:
 
     # The whole life -----------------------------------------------------------------------------------
 
-    async def run(self, bring_up: BringUp) -> int:
+    async def run(self, bring_up: BringUp) -> None:
         with self._signals():
             try:
                 await self._bring_up_and_wait(bring_up)
-                return 0
-            except StartError as error:
-                self.say(str(error))
-                return 1
             finally:
                 await self._stop_all()
                 self._reaper.close()

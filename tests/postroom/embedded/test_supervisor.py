@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,8 +17,6 @@ from postroom.embedded.keeper import Backoff
 from postroom.embedded.output import Console
 from postroom.embedded.postgres import EmbeddedPostgres
 from postroom.embedded.supervisor import Supervisor
-
-BringUp = Callable[[Supervisor], Awaitable[None]]
 
 
 class Stage:
@@ -65,7 +63,7 @@ async def test_a_program_that_ends_is_started_again(stage: Stage) -> None:
         await stage.until(lambda: stage.output.count("hello") >= 4)
         supervisor.ask_to_stop()
 
-    assert await stage.supervisor.run(bring_up) == 0
+    await stage.supervisor.run(bring_up)
     assert "flaky    │ ended with status 3; starting it again in 0.04 s." in stage.output
 
 
@@ -74,8 +72,8 @@ async def test_a_program_that_never_comes_up_is_given_up_with_its_last_words(sta
         supervisor.keep(shell("lab", "echo port 2600 is in use; exit 1"))
         await asyncio.sleep(60)
 
-    assert await stage.supervisor.run(bring_up) == 1
-    assert "lab ended with status 1 each time it was started: port 2600 is in use" in stage.output
+    with pytest.raises(StartError, match="lab ended with status 1 each time it was started: port 2600 is in use"):
+        await stage.supervisor.run(bring_up)
 
 
 async def test_a_failure_while_coming_up_is_one_line_and_stops_the_rest(stage: Stage) -> None:
@@ -84,8 +82,9 @@ async def test_a_failure_while_coming_up_is_one_line_and_stops_the_rest(stage: S
         await stage.until(lambda: "web      │ up" in stage.output)
         raise StartError("127.0.0.1:25 is in use.")
 
-    assert await stage.supervisor.run(bring_up) == 1
-    assert stage.output.splitlines() == ["web      │ up", "postroom │ 127.0.0.1:25 is in use."]
+    with pytest.raises(StartError, match="in use"):
+        await stage.supervisor.run(bring_up)
+    assert stage.output == "web      │ up\n"
 
 
 async def test_programs_are_stopped_stage_by_stage(stage: Stage, tmp_path: Path) -> None:
@@ -97,7 +96,7 @@ async def test_programs_are_stopped_stage_by_stage(stage: Stage, tmp_path: Path)
         await stage.until(lambda: stage.output.count("up") == 3)
         supervisor.ask_to_stop()
 
-    assert await stage.supervisor.run(bring_up) == 0
+    await stage.supervisor.run(bring_up)
     assert (tmp_path / "order").read_text().split() == ["web", "worker", "lab"]
 
 
@@ -109,7 +108,7 @@ async def test_one_that_does_not_stop_in_time_is_killed_with_its_children(stage:
         await stage.until(lambda: "self" in stage.output)
         supervisor.ask_to_stop()
 
-    assert await stage.supervisor.run(bring_up) == 0
+    await stage.supervisor.run(bring_up)
     assert "did not stop in time" in stage.output
     pids = [int(line.split()[-1]) for line in stage.output.splitlines() if "child" in line or "self" in line]
     assert len(pids) == 2
@@ -125,7 +124,7 @@ async def test_a_second_signal_does_not_wait(stage: Stage) -> None:
         await asyncio.sleep(60)
 
     async with asyncio.timeout(10):
-        assert await stage.supervisor.run(bring_up) == 0
+        await stage.supervisor.run(bring_up)
 
 
 async def test_a_program_run_once_hands_back_its_output(stage: Stage) -> None:
@@ -135,7 +134,7 @@ async def test_a_program_run_once_hands_back_its_output(stage: Stage) -> None:
             await supervisor.run_once(shell("prepare", "echo no such table >&2; exit 2"))
         supervisor.ask_to_stop()
 
-    assert await stage.supervisor.run(bring_up) == 0
+    await stage.supervisor.run(bring_up)
     assert "prepare  │ a note" in stage.output
 
 
@@ -143,8 +142,8 @@ async def test_a_program_that_does_not_exist_is_one_line(stage: Stage) -> None:
     async def bring_up(supervisor: Supervisor) -> None:
         await supervisor.run_once(Program("prepare", ["/no/such/program"]))
 
-    assert await stage.supervisor.run(bring_up) == 1
-    assert "prepare cannot be started (/no/such/program): No such file or directory." in stage.output
+    with pytest.raises(StartError, match=r"prepare cannot be started \(/no/such/program\): No such file"):
+        await stage.supervisor.run(bring_up)
 
 
 async def test_stopping_while_coming_up_ends_what_runs_once(stage: Stage) -> None:
@@ -152,7 +151,7 @@ async def test_stopping_while_coming_up_ends_what_runs_once(stage: Stage) -> Non
         asyncio.get_running_loop().call_later(0.1, supervisor.ask_to_stop)
         await supervisor.run_once(shell("prepare", "echo pid $$ >&2; exec sleep 60"))
 
-    assert await stage.supervisor.run(bring_up) == 0
+    await stage.supervisor.run(bring_up)
     pid = int(stage.output.split("pid ")[1].split()[0])
     assert not alive(pid)
 
@@ -168,7 +167,7 @@ async def test_a_killed_database_is_started_again(stage: Stage, server: Embedded
         await stage.until(lambda: server.process is not None and server.process.pid != first and server.is_ready())
         supervisor.ask_to_stop()
 
-    assert await stage.supervisor.run(bring_up) == 0
+    await stage.supervisor.run(bring_up)
     assert server.process is None
 
 

@@ -1,0 +1,43 @@
+"""`manage.py worker`: a Celery worker for the queues that wake deliveries and sweeps."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+from celery import current_app
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from typing_extensions import override
+
+QUEUES = "deliver,sweep"
+
+
+class Command(BaseCommand):
+    help = "Work on deliveries and housekeeping until told to stop."
+    requires_system_checks = []
+
+    @override
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--queues", default=QUEUES, help=f"which queues to listen to, default {QUEUES}")
+        parser.add_argument("--concurrency", type=int, default=settings.POSTROOM_WORKER_CONCURRENCY)
+        parser.add_argument("--solo", action="store_true", help="work in this process itself, one task at a time")
+
+    @override
+    def handle(self, *args: Any, **options: Any) -> None:
+        # Tasks are JSON, so that a root's worker unpickles nothing, which is what this warning is about.
+        warnings.filterwarnings("ignore", message=".*superuser privileges", category=RuntimeWarning)
+        worker = current_app.Worker(
+            hostname=f"{options['queues'].replace(',', '-')}@{settings.POSTROOM_HOSTNAME}",
+            pool_cls="solo" if options["solo"] else "prefork",
+            concurrency=1 if options["solo"] else options["concurrency"],
+            queues=options["queues"],
+            loglevel=settings.LOG_LEVEL,
+            without_gossip=True,
+            without_mingle=True,
+            without_heartbeat=True,
+            quiet=True,
+        )
+        worker.start()
+        sys.exit(worker.exitcode)
