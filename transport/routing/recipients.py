@@ -48,7 +48,7 @@ def route_recipient(original: str, standing: Standing, size: int, lookup: Lookup
         address = _parsed(original, lookup.snapshot.hostname)
     except InvalidAddress as error:
         unread = Case(original, Address(original, ""), "", standing, size, lookup, trace)
-        return _refused(unread, standing.tenant, refuse("recipient.bad_address", recipient=original, problem=error))
+        return _refused(unread, standing.tenant, refuse("recipient.bad_address", recipient=original, why=error))
     case = Case(original, address, address.domain_a, standing, size, lookup, trace)
     found = lookup.accepting(case.domain, standing.tenant)
     if found is None:

@@ -38,7 +38,7 @@ def judge_sender(envelope: Envelope, lookup: Lookup, trace: Trace) -> Standing:
     try:
         sender = parse_path(envelope.sender, smtputf8=True)
     except InvalidAddress as error:
-        return _refused(envelope, Standing(client, "", tenant, refuse("sender.bad_address", problem=error)), trace)
+        return _refused(envelope, Standing(client, "", tenant, refuse("sender.bad_address", why=error)), trace)
     if client.origin is Origin.RELAY and tenant is not None:
         client, tenant = _relay_standing(client, sender, tenant, lookup, trace)
     standing = _judged(envelope, client, sender, tenant, lookup)

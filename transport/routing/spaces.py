@@ -69,7 +69,7 @@ def normalise_pattern(text: str) -> str:
     try:
         normal = wildcard + domain_to_a(name)
     except InvalidAddress as error:
-        raise _invalid(_("“{pattern}” holds no valid domain name: {problem}"), shown, problem=error.reason) from error
+        raise _invalid(_("“{pattern}” holds no valid domain name: {why}"), shown, why=error.reason) from error
     if len(normal) > MAX_PATTERN:
         raise _invalid(_("The address space is longer than 253 characters."), shown)
     return normal

@@ -10,19 +10,19 @@ from transport.routing.wording import gettext_noop as _
 
 
 def _failed(error: str) -> str:
-    return f"DNS query failed. The error was: {error}"
+    return f"DNS query failed. The error was: SMTPSEND.DNS.{error}"
 
 
 REASONS: Final = (
     Reason(
-        "dns.nonexistent_domain",
+        "dns.no_such_domain",
         Side.SENDER,
         _("The domain {domain} does not exist"),
         _(
             "Public DNS says that there is no {domain}, so there is nowhere to deliver to. Most likely the recipient's "
             "address is mistyped; the sender is told."
         ),
-        reply=Reply(550, "5.1.2", _failed("SMTPSEND.DNS.NonExistentDomain; nonexistent domain")),
+        reply=Reply(550, "5.1.2", _failed("NonExistentDomain; nonexistent domain")),
     ),
     Reason(
         "dns.timeout",
@@ -33,10 +33,10 @@ REASONS: Final = (
             "name servers are down; if it concerns all, ours are not reachable: the operator should look at them."
         ),
         fixes=(RETRY_QUEUE,),
-        reply=Reply(451, "4.4.0", _failed("SMTPSEND.DNS.ErrorTimeout; timeout")),
+        reply=Reply(451, "4.4.0", _failed("ErrorTimeout; no name server answered in time")),
     ),
     Reason(
-        "dns.server_failure",
+        "dns.servfail",
         Side.PEER,
         _("The name servers of {domain} fail"),
         _(
@@ -44,7 +44,7 @@ REASONS: Final = (
             "that does not know the zone. We try again; the owner of {domain} has to mend it."
         ),
         fixes=(RETRY_QUEUE,),
-        reply=Reply(451, "4.4.0", _failed("SMTPSEND.DNS.ServerFailure; server failure")),
+        reply=Reply(451, "4.4.0", _failed("ServerFailure; the name server reported a failure")),
     ),
     Reason(
         "dns.refused",
@@ -55,15 +55,49 @@ REASONS: Final = (
             "machine; the operator should check which name servers are set."
         ),
         fixes=(RETRY_QUEUE,),
-        reply=Reply(451, "4.4.0", _failed("SMTPSEND.DNS.Refused; query refused")),
+        reply=Reply(451, "4.4.0", _failed("Refused; the name server refused the query")),
     ),
     Reason(
-        "dns.malformed",
+        "dns.bad_answer",
         Side.PEER,
         _("DNS gave a senseless answer for {domain}"),
-        _("The answer for {domain} could not be read or chased its own aliases. We try again; its owner must act."),
+        _("The answer for {domain} could not be read. We try again; its owner has to mend it."),
         fixes=(RETRY_QUEUE,),
-        reply=Reply(451, "4.4.0", _failed("SMTPSEND.DNS.InvalidData; invalid data")),
+        reply=Reply(451, "4.4.0", _failed("InvalidData; the name server's answer was not usable")),
+    ),
+    Reason(
+        "dns.cname_loop",
+        Side.PEER,
+        _("The aliases of {domain} lead nowhere"),
+        _("The CNAME records of {domain} go in a circle or too far. We try again; the owner of {domain} must mend it."),
+        fixes=(RETRY_QUEUE,),
+        reply=Reply(451, "4.4.0", _failed("InvalidData; the aliases of this name lead nowhere")),
+    ),
+    Reason(
+        "dns.unreachable",
+        Side.OURS,
+        _("No name server can be reached"),
+        _(
+            "The network has no way to the configured name servers, so nothing can be looked up. We try again; the "
+            "operator should check the network and which name servers are set."
+        ),
+        fixes=(RETRY_QUEUE,),
+        reply=Reply(451, "4.4.0", _failed("ErrorRetry; no name server could be reached")),
+    ),
+    Reason(
+        "dns.failed",
+        Side.NETWORK,
+        _("{domain} could not be looked up"),
+        _("DNS left us without a server to deliver to. We try again by ourselves."),
+        fixes=(RETRY_QUEUE,),
+        reply=Reply(451, "4.4.0", _failed("ErrorRetry; look-up failed")),
+    ),
+    Reason(
+        "dns.invalid_name",
+        Side.SENDER,
+        _("{domain} cannot be a domain"),
+        _("The name breaks the rules of DNS, so nothing can be there. The sender should check the address."),
+        reply=Reply(550, "5.1.2", _failed("InvalidData; not a valid domain name")),
     ),
     Reason(
         "dns.null_mx",
@@ -83,10 +117,10 @@ REASONS: Final = (
             "{domain} exists, but it has neither MX nor address records, or its mail servers' names have no usable "
             "address. The owner of {domain} has to add them."
         ),
-        reply=Reply(550, "5.4.4", _failed("SMTPSEND.DNS.NoMailHost; no mail host with a usable address")),
+        reply=Reply(550, "5.4.4", _failed("NoRecords; the domain has no mail host")),
     ),
     Reason(
-        "dns.loopback",
+        "dns.loops_to_us",
         Side.TENANT,
         _("The MX of {domain} leads back here"),
         _(
@@ -94,7 +128,7 @@ REASONS: Final = (
             "delivering would loop. Accept and verify {domain}, or give it a connector with the right smart host."
         ),
         fixes=(EDIT_CONNECTOR,),
-        reply=Reply(554, "5.4.6", "SMTPSEND.DNS.MxLoopback; DNS records for this domain point back to this server"),
+        reply=Reply(554, "5.4.6", _failed("MxLoopback; DNS records lead back to this system")),
     ),
     Reason(
         "dns.forbidden_address",

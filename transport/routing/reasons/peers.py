@@ -1,4 +1,4 @@
-"""Reasons from talking to a next hop: what a peer's refusal or silence most likely means, and who mends it."""
+"""Reasons from talking to a next hop: what a peer's refusal most likely means, and who mends it."""
 
 from __future__ import annotations
 
@@ -15,141 +15,7 @@ from transport.routing.reasons.reason import (
 )
 from transport.routing.wording import gettext_noop as _
 
-CONNECTIONS: Final = (
-    Reason(
-        "peer.connect_refused",
-        Side.PEER,
-        _("{host} refuses the connection"),
-        _(
-            "Nothing listens on {endpoint}, or a firewall rejects us. We try again by ourselves. If it concerns every "
-            "peer, outgoing port 25 is closed at your provider; a smart host is the way round."
-        ),
-        (RETRY_QUEUE, EDIT_CONNECTOR),
-    ),
-    Reason(
-        "peer.connect_timeout",
-        Side.NETWORK,
-        _("{host} does not answer"),
-        _(
-            "No connection to {endpoint} in time: the server is down, or a firewall drops the packets. We try again. "
-            "If it concerns every peer, outgoing port 25 is probably blocked at your provider."
-        ),
-        (RETRY_QUEUE, EDIT_CONNECTOR),
-    ),
-    Reason(
-        "peer.unreachable",
-        Side.NETWORK,
-        _("There is no network route to {host}"),
-        _(
-            "The network says that {endpoint} cannot be reached, often an IPv6 address where this machine has no IPv6. "
-            "We try the other addresses and then again later."
-        ),
-        (RETRY_QUEUE,),
-    ),
-    Reason(
-        "peer.dropped",
-        Side.PEER,
-        _("{host} broke off the connection"),
-        _(
-            "The connection ended in the middle of the {phase} phase. A restart of the peer, its limits or a device on "
-            "the way does that. We try again by ourselves."
-        ),
-        (RETRY_QUEUE,),
-    ),
-    Reason(
-        "peer.timeout",
-        Side.PEER,
-        _("{host} fell silent"),
-        _("The peer did not reply in the {phase} phase in the time that RFC 5321 allows. We try again by ourselves."),
-        (RETRY_QUEUE,),
-    ),
-    Reason(
-        "peer.protocol",
-        Side.PEER,
-        _("{host} does not speak proper SMTP"),
-        _(
-            "The peer's answer in the {phase} phase was none that RFC 5321 knows; perhaps {endpoint} is no mail server "
-            "at all. Check the smart host's name and port, or tell the peer's postmaster."
-        ),
-        (EDIT_CONNECTOR, CONTACT_PEER),
-    ),
-    Reason(
-        "peer.forbidden_address",
-        Side.TENANT,
-        _("{host} has an address that we do not connect to"),
-        _(
-            "{endpoint} is a loopback, private or reserved address; connecting there could reach into the platform "
-            "itself. Name a public server, or have the operator allow that network."
-        ),
-        (EDIT_CONNECTOR,),
-    ),
-    Reason(
-        "peer.greeting",
-        Side.PEER,
-        _("{host} does not want our connection"),
-        _(
-            "The peer refused before we said a word, so it goes by our address: a block list, a missing PTR record, or "
-            "too many connections. Its words say which."
-        ),
-        (EDIT_DNS, CONTACT_PEER),
-    ),
-    Reason(
-        "peer.busy",
-        Side.PEER,
-        _("{host} is busy"),
-        _("The peer asks us to come back later: it is short of resources or going down. We do so by ourselves."),
-        (RETRY_QUEUE,),
-    ),
-    Reason(
-        "peer.rate_limited",
-        Side.PEER,
-        _("{host} takes no more from us for now"),
-        _(
-            "We sent more messages or opened more connections than the peer allows. We slow down and try again. If it "
-            "happens often, spread large mailings over time."
-        ),
-        (RETRY_QUEUE,),
-    ),
-    Reason(
-        "peer.tls",
-        Side.PEER,
-        _("Encryption with {host} failed"),
-        _(
-            "TLS could not be set up: an expired certificate, a wrong name in it, or no version in common. The "
-            "connector insists on TLS, so the mail waits. The peer has to mend it, or the connector must ask for less."
-        ),
-        (EDIT_CONNECTOR, CONTACT_PEER),
-    ),
-    Reason(
-        "peer.tls_required",
-        Side.TENANT,
-        _("{host} takes mail only over TLS"),
-        _("The peer demands encryption, and the connector is set never to use it. Allow TLS on the connector."),
-        (EDIT_CONNECTOR,),
-    ),
-    Reason(
-        "peer.tls_unavailable",
-        Side.PEER,
-        _("{host} offers no encryption"),
-        _(
-            "The connector demands TLS and the peer does not offer STARTTLS, so the mail waits. The peer has to enable "
-            "it, or the connector must ask for less."
-        ),
-        (EDIT_CONNECTOR, CONTACT_PEER),
-    ),
-    Reason(
-        "peer.auth",
-        Side.TENANT,
-        _("{host} does not accept our log-in"),
-        _(
-            "The smart host refused the connector's user name or password, or wants one and the connector has none. "
-            "Correct them on the connector; the queue then leaves at the next try."
-        ),
-        (EDIT_CONNECTOR, RETRY_QUEUE),
-    ),
-)
-
-REFUSALS: Final = (
+REASONS: Final = (
     Reason(
         "peer.helo",
         Side.TENANT,
@@ -161,7 +27,7 @@ REFUSALS: Final = (
         (EDIT_CONNECTOR, EDIT_DNS),
     ),
     Reason(
-        "peer.ptr",
+        "peer.reverse_dns",
         Side.TENANT,
         _("{host} finds no name for our address"),
         _(
@@ -171,7 +37,7 @@ REFUSALS: Final = (
         (EDIT_DNS, EDIT_CONNECTOR),
     ),
     Reason(
-        "peer.blocklisted",
+        "peer.blocklist",
         Side.TENANT,
         _("Our address is on a block list that {host} uses"),
         _(
@@ -201,14 +67,43 @@ REFUSALS: Final = (
         (SET_REPLY_ADDRESS, CONTACT_PEER),
     ),
     Reason(
-        "peer.authentication",
+        "peer.authentication_results",
         Side.TENANT,
         _("{host} does not believe that the mail is from {sender}"),
         _(
-            "SPF, DKIM or DMARC failed at the peer. The SPF record must allow the address we send from, and the DKIM "
+            "DKIM or DMARC failed at the peer. The SPF record must allow the address we send from, and the DKIM "
             "key must be published. The check of the domain's DNS shows which record is wrong."
         ),
         (EDIT_DNS,),
+    ),
+    Reason(
+        "peer.spf",
+        Side.TENANT,
+        _("SPF at {host} does not allow our address for {sender}"),
+        _(
+            "The SPF record of the sender's domain does not name the address we send from, so the peer takes the mail "
+            "for forged. Add it to the record; the check of the domain's DNS shows how."
+        ),
+        (EDIT_DNS,),
+    ),
+    Reason(
+        "peer.recipient_rejected",
+        Side.PEER,
+        _("{host} does not take mail for {recipient}"),
+        _("The peer refuses this recipient without saying that the address is unknown; its own words say more."),
+        (CONTACT_PEER,),
+    ),
+    Reason(
+        "peer.address_syntax",
+        Side.SENDER,
+        _("{host} finds the address {recipient} malformed"),
+        _("The peer cannot read the address. The sender should check it; a blank or a special character is the cause."),
+    ),
+    Reason(
+        "peer.null_mx",
+        Side.PEER,
+        _("The domain of {recipient} takes no mail"),
+        _("The peer says that the domain declares to take no mail at all (RFC 7505). The sender is told."),
     ),
     Reason(
         "peer.recipient_unknown",
@@ -217,7 +112,7 @@ REFUSALS: Final = (
         _("The peer says that the address does not exist there. The sender is told and should check its spelling."),
     ),
     Reason(
-        "peer.recipient_disabled",
+        "peer.mailbox_disabled",
         Side.PEER,
         _("The mailbox of {recipient} is disabled at {host}"),
         _("The peer knows the address and takes no mail for it. The sender has to reach the person another way."),
@@ -294,13 +189,13 @@ REFUSALS: Final = (
         (EDIT_CONNECTOR, CONTACT_PEER),
     ),
     Reason(
-        "peer.smtputf8",
+        "peer.no_smtputf8",
         Side.PEER,
         _("{host} does not know international addresses"),
         _("The peer does not offer SMTPUTF8. Use addresses in ASCII for this recipient."),
     ),
     Reason(
-        "peer.eight_bit",
+        "peer.no_8bit",
         Side.PEER,
         _("{host} takes only 7-bit mail"),
         _("The peer does not offer 8BITMIME and the message holds 8-bit text. Send it with another encoding."),
@@ -320,5 +215,3 @@ REFUSALS: Final = (
         (CONTACT_PEER,),
     ),
 )
-
-REASONS: Final = CONNECTIONS + REFUSALS

@@ -25,7 +25,7 @@ REASONS: Final = (
         "recipient.bad_address",
         Side.SENDER,
         _("The recipient's address is malformed"),
-        _("The address {recipient} breaks the rules of RFC 5321: {problem} The sender has to correct it."),
+        _("The address {recipient} breaks the rules of RFC 5321. {why} The sender has to correct it."),
         reply=Reply(501, "5.1.3", "Invalid recipient address"),
     ),
     Reason(

@@ -7,7 +7,21 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from transport.message.reply import Reply
-from transport.routing.reasons import checks, configuration, dns, peers, queue, recipients, routes, session
+from transport.routing.reasons import (
+    checks,
+    configuration,
+    connectors,
+    dns,
+    hops,
+    messages,
+    peers,
+    queue,
+    recipients,
+    requests,
+    routes,
+    senders,
+    session,
+)
 from transport.routing.reasons.reason import Fix, Reason, Side
 from transport.routing.wording import Facts, Translate, fill, gettext_noop
 
@@ -22,12 +36,17 @@ def _registered(*groups: Iterable[Reason]) -> dict[str, Reason]:
 
 REASONS: Final[dict[str, Reason]] = _registered(
     session.REASONS,
+    senders.REASONS,
+    messages.REASONS,
     recipients.REASONS,
     routes.REASONS,
     dns.REASONS,
+    hops.REASONS,
     peers.REASONS,
     queue.REASONS,
     configuration.REASONS,
+    connectors.REASONS,
+    requests.REASONS,
     checks.REASONS,
 )
 
@@ -65,12 +84,12 @@ class Explanation:
 def explain(code: str, /, *, translate: Translate = gettext_noop, **facts: Any) -> Explanation:
     """Return the reason's words for one case; a code or a fact that is unknown never raises."""
     reason = REASONS.get(code, UNKNOWN)
-    known = {name: value for name, value in facts.items() if value is not None and value != ""}
+    known = {"why": "", **{name: value for name, value in facts.items() if value is not None}}
     return Explanation(
         code,
         reason.side,
         fill(translate(reason.title), known),
-        fill(translate(reason.explanation), known),
+        fill(translate(reason.explanation), known).replace("  ", " ").strip(),
         tuple(_filled(fix, known, translate) for fix in reason.fixes),
         reply_for(code, **known) if reason.reply else None,
     )
@@ -79,7 +98,7 @@ def explain(code: str, /, *, translate: Translate = gettext_noop, **facts: Any) 
 def _filled(fix: Fix, facts: dict[str, Any], translate: Translate) -> Fix:
     """Fill the label and those parameters of which all facts are known."""
     params = {name: fill(value, facts) for name, value in fix.params.items()}
-    known = {name: value for name, value in params.items() if Facts.MISSING not in value}
+    known = {name: value for name, value in params.items() if value and Facts.MISSING not in value}
     return Fix(fix.action, fill(translate(fix.label), facts), known)
 
 

@@ -1,11 +1,11 @@
-"""Reasons of the receiving side: log-in, senders, the limits of a session and of a message (RFC 5321, RFC 3463)."""
+"""Reasons about a session on the receiving side: log-in, limits, our own outages (RFC 5321, RFC 3463)."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from transport.message.reply import Reply
-from transport.routing.reasons.reason import EDIT_MAILBOX, SET_REPLY_ADDRESS, VERIFY_DOMAIN, Reason, Side
+from transport.routing.reasons.reason import Reason, Side
 from transport.routing.wording import gettext_noop as _
 
 AUTHENTICATION: Final = (
@@ -55,169 +55,6 @@ AUTHENTICATION: Final = (
         _("Log-in could not be checked"),
         _("The check itself failed, which says nothing about the password. The client may try again in a minute."),
         reply=Reply(454, "4.7.0", "Temporary authentication failure"),
-    ),
-)
-
-SENDERS: Final = (
-    Reason(
-        "sender.bad_address",
-        Side.SENDER,
-        _("The sender's address is malformed"),
-        _("The address in MAIL FROM breaks the rules of RFC 5321: {problem} Correct it in the program that sends."),
-        reply=Reply(501, "5.1.7", "Invalid sender address"),
-    ),
-    Reason(
-        "sender.not_yours",
-        Side.SENDER,
-        _("The log-in may not send as {sender}"),
-        _(
-            "{sender} is not one of the addresses of the mailbox that logged in. Without this check any customer "
-            "could write in another's name. Send from one of the mailbox's own addresses, or add the address to it."
-        ),
-        fixes=(EDIT_MAILBOX,),
-        reply=Reply(550, "5.7.60", "Client does not have permissions to send as {sender}"),
-    ),
-    Reason(
-        "sender.author_not_yours",
-        Side.SENDER,
-        _("The log-in may not write as {sender}"),
-        _(
-            "The From line names {sender}, which is not one of the addresses of the mailbox that logged in. Readers "
-            "see this line, so it is held to the same rule as the envelope. Use one of the mailbox's own addresses."
-        ),
-        fixes=(EDIT_MAILBOX,),
-        reply=Reply(550, "5.7.60", "Client does not have permissions to send as {sender} (header From)"),
-    ),
-    Reason(
-        "sender.domain_not_public",
-        Side.TENANT,
-        _("{sender} cannot be used on the Internet"),
-        _(
-            "The mail to {recipient} leaves for the outside, but its sender is on {domain}, which is not verified or "
-            "not found in public DNS. Nobody outside could answer it, and many servers refuse it with “Sender "
-            "address rejected: Domain not found”. Give the mailbox a reply address on a verified domain."
-        ),
-        fixes=(SET_REPLY_ADDRESS, VERIFY_DOMAIN),
-        reply=Reply(
-            550,
-            "5.7.1",
-            "Sender {sender} cannot be used on the Internet: {domain} is not a verified public domain; "
-            "set a reply address on a verified domain",
-        ),
-    ),
-    Reason(
-        "sender.unauthenticated",
-        Side.SENDER,
-        _("{sender} may not be used without logging in"),
-        _(
-            "The sender is on a domain of this platform, but the client did not log in, and the receive connector "
-            "{connector} does not let strangers use such senders. Let the program log in, or use another sender."
-        ),
-        reply=Reply(550, "5.7.1", "Client does not have permissions to send as this sender"),
-    ),
-    Reason(
-        "sender.denied",
-        Side.SENDER,
-        _("The sender is blocked"),
-        _("The sender {sender} is on a block list of this system. If that is a mistake, take it off the list."),
-        reply=Reply(554, "5.1.0", "Sender denied"),
-    ),
-)
-
-MESSAGES: Final = (
-    Reason(
-        "message.too_large",
-        Side.SENDER,
-        _("The message is too large"),
-        _(
-            "It has {size} bytes, and the receive connector takes at most {limit}. It was refused before it was "
-            "stored. Send large files by a link, or raise the connector's limit."
-        ),
-        reply=Reply(552, "5.3.4", "Message size exceeds fixed maximum message size"),
-    ),
-    Reason(
-        "message.bare_newline",
-        Side.SENDER,
-        _("The message has a bare CR or LF"),
-        _(
-            "Lines must end in CR LF; a lone CR or LF lets an attacker smuggle a second message past a server that "
-            "reads it otherwise. The program that wrote the message has to be corrected or updated."
-        ),
-        reply=Reply(550, "5.6.11", "Invalid characters: bare CR or LF (RFC 5321 2.3.8)"),
-    ),
-    Reason(
-        "message.too_many_hops",
-        Side.TENANT,
-        _("The message goes round in a circle"),
-        _(
-            "It already passed {hops} servers and {limit} are allowed, so two systems most likely send it to each "
-            "other. Look at its Received lines: a forwarding, or a connector whose smart host leads back, is the cause."
-        ),
-        reply=Reply(554, "5.4.6", "Hop count exceeded - possible mail loop"),
-    ),
-    Reason(
-        "message.header_too_large",
-        Side.SENDER,
-        _("The message's header is too large"),
-        _(
-            "The header lines take {size} bytes and {limit} are allowed. Honest mail needs a tenth of that; a program "
-            "that puts data into header lines, or a long list of recipients, is the usual cause."
-        ),
-        reply=Reply(552, "5.3.4", "Header size exceeds fixed maximum size"),
-    ),
-    Reason(
-        "message.multiple_from",
-        Side.SENDER,
-        _("The message has more than one From line"),
-        _(
-            "RFC 5322 allows one. With two, a check may see one author and the reader the other, which is how mail is "
-            "forged. The program that wrote the message has to be corrected."
-        ),
-        reply=Reply(550, "5.7.1", "Message has more than one From header field (RFC 5322 3.6)"),
-    ),
-    Reason(
-        "message.no_from",
-        Side.SENDER,
-        _("The message has no usable From line"),
-        _("RFC 5322 asks for exactly one author line with an address. The program that wrote it has to be corrected."),
-        reply=Reply(550, "5.6.0", "Message has no valid From header field (RFC 5322 3.6)"),
-    ),
-    Reason(
-        "message.malformed",
-        Side.SENDER,
-        _("The message is malformed"),
-        _("The message breaks the format of RFC 5322 in a way that cannot be passed on safely: {problem}"),
-        reply=Reply(550, "5.6.0", "Message content is malformed"),
-    ),
-    Reason(
-        "message.eight_bit",
-        Side.PEER,
-        _("The next server takes only 7-bit mail"),
-        _(
-            "The message holds 8-bit text and {host} does not offer 8BITMIME; rewriting it would change what was "
-            "signed. Send it with another encoding, or have the peer's server updated."
-        ),
-        reply=Reply(554, "5.6.3", "Conversion required but not supported"),
-    ),
-    Reason(
-        "message.smtputf8",
-        Side.PEER,
-        _("The next server does not know international addresses"),
-        _(
-            "An address or a header of the message is not ASCII and {host} does not offer SMTPUTF8. Use addresses "
-            "in ASCII for this recipient."
-        ),
-        reply=Reply(553, "5.6.7", "Non-ASCII addresses not permitted for that sender/recipient"),
-    ),
-    Reason(
-        "recipients.too_many",
-        Side.SENDER,
-        _("Too many recipients in one message"),
-        _(
-            "The receive connector takes {limit} recipients in one message; those beyond it were put off, the others "
-            "stand. A mail server sends the rest by itself; a program should split its list."
-        ),
-        reply=Reply(452, "4.5.3", "Too many recipients"),
     ),
 )
 
@@ -280,7 +117,7 @@ SESSIONS: Final = (
         "session.protocol",
         Side.SENDER,
         _("The client does not keep to the protocol"),
-        _("The client sent something that RFC 5321 does not allow at this point: {problem}"),
+        _("The client sent something that RFC 5321 does not allow at this point. {why}"),
         reply=Reply(503, "5.5.1", "Bad sequence of commands"),
     ),
     Reason(
@@ -319,4 +156,4 @@ SESSIONS: Final = (
     ),
 )
 
-REASONS: Final = AUTHENTICATION + SENDERS + MESSAGES + SESSIONS
+REASONS: Final = AUTHENTICATION + SESSIONS

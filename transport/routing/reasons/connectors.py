@@ -1,0 +1,120 @@
+"""Reasons why a send or receive connector cannot be set up so; none of them shows in SMTP."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from transport.routing.reasons.reason import Reason, Side
+from transport.routing.wording import gettext_noop as _
+
+
+def _invalid(code: str, title: str, explanation: str) -> Reason:
+    return Reason(code, Side.TENANT, title, explanation)
+
+
+REASONS: Final = (
+    _invalid(
+        "connector.invalid_space",
+        _("Not an address space"),
+        _(
+            "“{pattern}” cannot be an address space. {why} Write * for all domains, contoso.com for that domain "
+            "only, or *.contoso.com for it and all its subdomains."
+        ),
+    ),
+    _invalid(
+        "connector.space_twice",
+        _("The address space is there twice"),
+        _("The connector already has the address space {pattern}."),
+    ),
+    _invalid(
+        "connector.no_space",
+        _("The connector has no address space"),
+        _("Without an address space a connector is never chosen. Add * for all domains."),
+    ),
+    _invalid(
+        "connector.invalid_cost",
+        _("The cost is out of range"),
+        _("The cost is a whole number from 1 to 100, and the lower one wins among equally specific address spaces."),
+    ),
+    _invalid(
+        "connector.name_taken", _("The name is in use"), _("Another connector has the name “{name}”. Choose another.")
+    ),
+    _invalid(
+        "connector.no_smart_host",
+        _("The connector has no smart host"),
+        _("Delivery by smart hosts needs at least one. Add one, or switch to MX."),
+    ),
+    _invalid(
+        "connector.invalid_smart_host",
+        _("Not a smart host"),
+        _("“{host}” is neither a host name nor an IP address that mail may go to. {why}"),
+    ),
+    _invalid(
+        "connector.forbidden_address",
+        _("The smart host's address is not allowed"),
+        _("{host} is a loopback, private or reserved address. Name a public server, or ask the operator to allow it."),
+    ),
+    _invalid(
+        "connector.loop",
+        _("The smart host is this server"),
+        _("{host} leads back here, so mail would go round in a circle. Name the server that takes the mail."),
+    ),
+    _invalid(
+        "connector.no_user_name",
+        _("The user name is missing"),
+        _("Basic authentication needs one. Fill it in, or choose no authentication."),
+    ),
+    _invalid(
+        "connector.no_password",
+        _("The password is missing"),
+        _("Basic authentication needs one. Fill it in, or choose no authentication."),
+    ),
+    _invalid("connector.no_name", _("The connector has no name"), _("Give it a name: queues and logs show it.")),
+    _invalid("connector.invalid_port", _("Not a port"), _("{port} is not a port; ports go from 1 to 65535.")),
+    _invalid("connector.invalid_choice", _("Not a choice here"), _("“{value}” is none of the possible values.")),
+    _invalid(
+        "receive_connector.no_range",
+        _("The connector has no binding or no range"),
+        _("A receive connector needs a binding to listen on and a range of clients to serve."),
+    ),
+    _invalid(
+        "receive_connector.timeouts",
+        _("The time-outs contradict each other"),
+        _("The time for a whole connection must be longer than the time that it may be idle."),
+    ),
+    _invalid(
+        "connector.auth_needs_tls",
+        _("The password would be sent unencrypted"),
+        _("This kind of authentication needs TLS. Set TLS to required, or choose another kind."),
+    ),
+    _invalid(
+        "receive_connector.invalid_binding",
+        _("Not a binding"),
+        _("“{binding}” is not an address with a port, like 0.0.0.0:25 or [::]:25."),
+    ),
+    _invalid(
+        "receive_connector.invalid_range",
+        _("Not an address range"),
+        _("“{range}” is neither an address, nor first-last, nor a network like 192.0.2.0/24. {why}"),
+    ),
+    _invalid(
+        "receive_connector.range_too_wide",
+        _("The address range is too wide"),
+        _("{range} is wider than {widest}, the most an organisation may have, lest strangers relay in its name."),
+    ),
+    _invalid(
+        "receive_connector.overlap",
+        _("Two receive connectors claim the same clients"),
+        _(
+            "“{first}” and “{second}” share the binding {binding}, and their ranges {first_range} and {second_range} "
+            "overlap without one being more specific, so it is undecidable which takes a client. Change one of them."
+        ),
+    ),
+    _invalid(
+        "receive_connector.not_approved",
+        _("The address ranges await approval"),
+        _("An operator approves the ranges from which an organisation's machines relay. Until then they do not count."),
+    ),
+    _invalid("connector.invalid_fqdn", _("Not a host name"), _("“{fqdn}” is not a valid host name. {why}")),
+    _invalid("retry.invalid_schedule", _("Not a retry schedule"), _("The schedule “{schedule}” cannot be used. {why}")),
+)
