@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import django_stubs_ext
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -22,6 +23,8 @@ from postroom.environment import (
     env_text,
     kept_secret,
 )
+
+django_stubs_ext.monkeypatch()
 
 ROOT = Path(__file__).resolve().parents[2]
 

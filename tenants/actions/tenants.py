@@ -23,6 +23,7 @@ CHANGEABLE = {
     "message_expiration_timeout",
     "delay_notification_timeout",
 }
+USER_FIELDS = ("name", "language", "is_active", "is_operator")
 OPERATORS_ONLY = {"max_domains", "max_mailboxes", "max_message_size", "max_recipients_per_message"}
 
 
@@ -53,16 +54,21 @@ def make_user(*, actor: Actor, email: str, password: str | None, name: str = "",
     known = User.objects.filter(email=email.strip().lower()).first()
     if known:
         return known
-    try:
-        if password is not None:
-            validate_password(password)
-    except ValidationError as error:
-        raise Problem("user.weak_password", field="password", why=" ".join(error.messages)) from None
+    if password is not None:
+        check_password_strength(password)
     user = User.objects.create_user(email, password, name=name, is_operator=is_operator)
     audit(
         actor=actor, tenant=None, action="user.create", obj=user, after={"email": user.email, "operator": is_operator}
     )
     return user
+
+
+def check_password_strength(password: str) -> None:
+    """Raise Problem("user.weak_password") for one that is too short or too common."""
+    try:
+        validate_password(password)
+    except ValidationError as error:
+        raise Problem("user.weak_password", field="password", why=" ".join(error.messages)) from None
 
 
 @transaction.atomic
@@ -81,3 +87,41 @@ def change_tenant(*, actor: Actor, tenant: Tenant, **changes: Any) -> Tenant:
     audit(actor=actor, tenant=tenant, action="tenant.change", obj=tenant, before=before, after=snapshot(tenant))
     configuration_changed(tenant.pk)
     return tenant
+
+
+@transaction.atomic
+def set_user(*, actor: Actor, user: User, password: str | None = None, **changes: Any) -> User:
+    """Change a user's name, language, rights or password."""
+    before = {name: getattr(user, name) for name in USER_FIELDS}
+    for field, value in changes.items():
+        if field not in USER_FIELDS:
+            raise Problem("api.unknown_field", field=field, name=field)
+        setattr(user, field, value)
+    if password:
+        check_password_strength(password)
+        user.set_password(password)
+    user.save()
+    after = {name: getattr(user, name) for name in USER_FIELDS} | ({"password": "changed"} if password else {})
+    audit(actor=actor, tenant=None, action="user.change", obj=user, before=before, after=after)
+    return user
+
+
+@transaction.atomic
+def set_membership(*, actor: Actor, tenant: Tenant, user: User, role: str | None) -> Membership | None:
+    """Give a user a role in a tenant, or take it away with None. The last owner stays."""
+    row = Membership.objects.filter(tenant=tenant, user=user).first()
+    loses_owner = row is not None and row.role == Membership.Role.OWNER and role != Membership.Role.OWNER
+    others = Membership.objects.filter(tenant=tenant, role=Membership.Role.OWNER).exclude(user=user)
+    if loses_owner and not others.exists():
+        raise Problem("user.last_owner", field="role")
+    before = {"role": row.role} if row else None
+    if role is None:
+        if row is not None:
+            audit(actor=actor, tenant=tenant, action="membership.delete", obj=row, before=before)
+            row.delete()
+        return None
+    row = row or Membership(tenant=tenant, user=user)
+    row.role = role
+    row.save()
+    audit(actor=actor, tenant=tenant, action="membership.set", obj=row, before=before, after={"role": role})
+    return row

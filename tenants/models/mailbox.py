@@ -75,6 +75,8 @@ class EmailAddress(TenantOwned):
                 fields=["mailbox"], condition=models.Q(is_primary=True), name="one_reply_address_per_mailbox"
             ),
         ]
+        # A log-in names an address and no organisation.
+        indexes = [models.Index(fields=["domain", "local_key"], name="address_log_in")]
 
     @override
     def __str__(self) -> str:

@@ -1,0 +1,7 @@
+"""Every model in the operators' admin; the classes are by noun in their own modules."""
+
+from __future__ import annotations
+
+from postroom.operators import configuration, mailflow, people
+
+__all__ = ["configuration", "mailflow", "people"]

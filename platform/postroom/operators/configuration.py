@@ -1,0 +1,246 @@
+"""Accepted domains, mailboxes and connectors of all tenants, and the platform's own listeners."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from typing_extensions import override
+
+from postroom.operators.bases import ActionAdmin, ActionForm, LinesField, ReadOnlyAdmin, actor_of
+from tenants.actions.domains import change_accepted_domain, create_accepted_domain, delete_accepted_domain
+from tenants.actions.mailboxes import AddressInput, change_mailbox, create_mailbox, delete_mailbox
+from tenants.actions.tenants import check_password_strength
+from tenants.models import AcceptedDomain, EmailAddress, Mailbox
+from tenants.problems import Problem
+from transport.actions.receive_connectors import (
+    approve_receive_connector,
+    change_receive_connector,
+    create_receive_connector,
+    delete_receive_connector,
+)
+from transport.actions.send_connectors import (
+    HostInput,
+    SpaceInput,
+    change_send_connector,
+    create_send_connector,
+    delete_send_connector,
+)
+from transport.authentication.scram import make_verifier
+from transport.models import AddressSpace, ReceiveConnector, SendConnector, SmartHost
+
+
+class AcceptedDomainForm(ActionForm[AcceptedDomain]):
+    @override
+    def act(self) -> AcceptedDomain:
+        data = self.changes()
+        if self.is_new:
+            return create_accepted_domain(actor=self.actor, **data)
+        return change_accepted_domain(actor=self.actor, domain=AcceptedDomain.objects.get(pk=self.instance.pk), **data)
+
+
+@admin.register(AcceptedDomain)
+class AcceptedDomainAdmin(ActionAdmin[AcceptedDomain]):
+    form = AcceptedDomainForm
+    fields = ["tenant", "domain", "name", "type", "match_subdomains", "is_default", "verified_at", "dns_checked_at"]
+    list_display = ["domain", "tenant", "type", "is_default", "verified_at"]
+    list_filter = ["type", "is_default"]
+    list_select_related = ["tenant"]
+    search_fields = ["domain", "tenant__slug"]
+    autocomplete_fields = ["tenant"]
+
+    @override
+    def get_readonly_fields(self, request: HttpRequest, obj: AcceptedDomain | None = None) -> list[str]:
+        return ["verified_at", "dns_checked_at", *(["tenant", "domain"] if obj else [])]
+
+    @override
+    def remove(self, actor: Any, obj: AcceptedDomain) -> None:
+        delete_accepted_domain(actor=actor, domain=obj)
+
+
+class MailboxForm(ActionForm[Mailbox]):
+    addresses = LinesField(help_text=gettext_lazy("One a line; the first is the reply address."))
+    password = forms.CharField(
+        required=False, widget=forms.PasswordInput, help_text=gettext_lazy("For SMTP log-in. Empty: stays as it is.")
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.is_new:
+            self.initial["addresses"] = "\n".join(str(row) for row in self.instance.addresses.all())
+
+    @override
+    def act(self) -> Mailbox:
+        data = self.changes()
+        if "addresses" in data:
+            data["addresses"] = [AddressInput(text, position == 0) for position, text in enumerate(data["addresses"])]
+        if password := data.pop("password", ""):
+            check_password_strength(password)
+            data["verifier"] = make_verifier(password)
+        if self.is_new:
+            return create_mailbox(actor=self.actor, **data)
+        return change_mailbox(actor=self.actor, mailbox=Mailbox.objects.get(pk=self.instance.pk), **data)
+
+
+@admin.register(Mailbox)
+class MailboxAdmin(ActionAdmin[Mailbox]):
+    form = MailboxForm
+    fields = ["tenant", "display_name", "addresses", "password", "quota", "enabled", "user"]
+    list_display = ["display_name", "reply_address", "tenant", "enabled", "quota", "used_bytes"]
+    list_filter = ["enabled"]
+    list_select_related = ["tenant"]
+    search_fields = ["display_name", "addresses__local_key", "tenant__slug"]
+    autocomplete_fields = ["tenant", "user"]
+
+    @override
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Mailbox]:
+        return super().get_queryset(request).prefetch_related("addresses")
+
+    @admin.display(description=gettext_lazy("reply address"))
+    def reply_address(self, row: Mailbox) -> str:
+        return str(row.primary_address or "")
+
+    @override
+    def get_readonly_fields(self, request: HttpRequest, obj: Mailbox | None = None) -> list[str]:
+        return ["tenant"] if obj else []
+
+    @override
+    def remove(self, actor: Any, obj: Mailbox) -> None:
+        delete_mailbox(actor=actor, mailbox=obj)
+
+
+@admin.register(EmailAddress)
+class EmailAddressAdmin(ReadOnlyAdmin[EmailAddress]):
+    list_display = ["__str__", "is_primary", "mailbox", "tenant"]
+    list_select_related = ["mailbox", "tenant"]
+    search_fields = ["local_key", "domain"]
+
+
+def _space(text: str) -> SpaceInput:
+    pattern, _separator, cost = text.partition(";")
+    try:
+        return SpaceInput(pattern, int(cost or 1))
+    except ValueError:
+        raise Problem("connector.invalid_cost", field="spaces", cost=cost) from None
+
+
+def _host(text: str) -> HostInput:
+    if text.endswith("]") or ":" not in text:
+        return HostInput(text)
+    host, _separator, port = text.rpartition(":")
+    try:
+        return HostInput(host, int(port))
+    except ValueError:
+        raise Problem("connector.invalid_port", field="hosts", port=port) from None
+
+
+class SendConnectorForm(ActionForm[SendConnector]):
+    spaces = LinesField(help_text=gettext_lazy("One a line, with its cost: *;1 or *.contoso.com;5"))
+    hosts = LinesField(required=False, help_text=gettext_lazy("One a line: relay.contoso.com:25 or [192.0.2.1]:25"))
+    password = forms.CharField(
+        required=False, widget=forms.PasswordInput, help_text=gettext_lazy("Empty: stays as it is.")
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not self.is_new:
+            self.initial["spaces"] = "\n".join(f"{s.pattern};{s.cost}" for s in self.instance.address_spaces.all())
+            self.initial["hosts"] = "\n".join(_shown(host) for host in self.instance.smart_hosts.all())
+
+    @override
+    def act(self) -> SendConnector:
+        data = self.changes()
+        data["password"] = data.get("password") or None
+        if "spaces" in data:
+            data["address_spaces"] = [_space(text) for text in data.pop("spaces")]
+        if "hosts" in data:
+            data["smart_hosts"] = [_host(text) for text in data.pop("hosts")]
+        if self.is_new:
+            return create_send_connector(actor=self.actor, **data)
+        connector = SendConnector.objects.get(pk=self.instance.pk)
+        return change_send_connector(actor=self.actor, connector=connector, **data)
+
+
+def _shown(host: SmartHost) -> str:
+    name = f"[{host.host}]" if ":" in host.host else host.host
+    return f"{name}:{host.port}" if host.port else name
+
+
+@admin.register(SendConnector)
+class SendConnectorAdmin(ActionAdmin[SendConnector]):
+    form = SendConnectorForm
+    list_display = ["name", "tenant", "enabled", "usage", "routing", "spaces"]
+    list_filter = ["enabled", "usage", "routing"]
+    list_select_related = ["tenant"]
+    search_fields = ["name", "tenant__slug"]
+    autocomplete_fields = ["tenant"]
+
+    @override
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SendConnector]:
+        return super().get_queryset(request).prefetch_related("address_spaces", "smart_hosts")
+
+    @admin.display(description=gettext_lazy("address spaces"))
+    def spaces(self, row: SendConnector) -> str:
+        return ", ".join(str(space) for space in row.address_spaces.all())
+
+    @override
+    def get_readonly_fields(self, request: HttpRequest, obj: SendConnector | None = None) -> list[str]:
+        return ["tenant"] if obj else []
+
+    @override
+    def remove(self, actor: Any, obj: SendConnector) -> None:
+        delete_send_connector(actor=actor, connector=obj)
+
+
+@admin.register(AddressSpace)
+class AddressSpaceAdmin(ReadOnlyAdmin[AddressSpace]):
+    list_display = ["__str__", "connector", "tenant"]
+    list_select_related = ["connector", "tenant"]
+    search_fields = ["pattern"]
+
+
+@admin.register(SmartHost)
+class SmartHostAdmin(ReadOnlyAdmin[SmartHost]):
+    list_display = ["__str__", "connector", "tenant"]
+    list_select_related = ["connector", "tenant"]
+    search_fields = ["host"]
+
+
+class ReceiveConnectorForm(ActionForm[ReceiveConnector]):
+    @override
+    def act(self) -> ReceiveConnector:
+        data = self.changes()
+        if self.is_new:
+            return create_receive_connector(actor=self.actor, **({"tenant": None} | data))
+        connector = ReceiveConnector.objects.get(pk=self.instance.pk)
+        return change_receive_connector(actor=self.actor, connector=connector, **data)
+
+
+@admin.register(ReceiveConnector)
+class ReceiveConnectorAdmin(ActionAdmin[ReceiveConnector]):
+    form = ReceiveConnectorForm
+    list_display = ["name", "tenant", "enabled", "bindings", "remote_ranges", "approved_at"]
+    list_filter = ["enabled"]
+    list_select_related = ["tenant"]
+    search_fields = ["name", "tenant__slug"]
+    autocomplete_fields = ["tenant"]
+    actions = ["approve"]
+
+    @override
+    def get_readonly_fields(self, request: HttpRequest, obj: ReceiveConnector | None = None) -> list[str]:
+        return ["approved_at", *(["tenant"] if obj else [])]
+
+    @override
+    def remove(self, actor: Any, obj: ReceiveConnector) -> None:
+        delete_receive_connector(actor=actor, connector=obj)
+
+    @admin.action(description=gettext_lazy("Approve the ranges of the selected connectors"))
+    def approve(self, request: HttpRequest, queryset: QuerySet[ReceiveConnector]) -> None:
+        for connector in queryset:
+            approve_receive_connector(actor=actor_of(request), connector=connector)
+        self.message_user(request, _("The ranges count from now on."), messages.SUCCESS)

@@ -1,0 +1,143 @@
+"""Tenants, users, memberships, keys and the audit log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from typing_extensions import override
+
+from postroom.operators.bases import ActionAdmin, ActionForm, ReadOnlyAdmin, actor_of
+from tenants.actions.keys import revoke_api_key
+from tenants.actions.tenants import change_tenant, create_tenant, make_user, set_membership, set_user
+from tenants.models import ApiKey, AuditEvent, IdempotentRequest, Membership, Tenant, User
+
+
+class TenantForm(ActionForm[Tenant]):
+    owner_email = forms.EmailField(required=False, help_text=gettext_lazy("Of the first owner; for a new tenant."))
+    owner_password = forms.CharField(required=False, widget=forms.PasswordInput)
+
+    @override
+    def act(self) -> Tenant:
+        data = self.changes()
+        owner = {"owner_email": data.pop("owner_email", ""), "owner_password": data.pop("owner_password", None)}
+        if self.is_new:
+            return create_tenant(actor=self.actor, **{"slug": self.cleaned_data["slug"]} | data | owner)
+        return change_tenant(actor=self.actor, tenant=Tenant.objects.get(pk=self.instance.pk), **data)
+
+
+@admin.register(Tenant)
+class TenantAdmin(ActionAdmin[Tenant]):
+    form = TenantForm
+    list_display = ["slug", "name", "status", "created_at"]
+    list_filter = ["status"]
+    search_fields = ["slug", "name"]
+    ordering = ["slug"]
+
+    @override
+    def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[str]:
+        return ["slug"] if obj else []
+
+    @override
+    def has_delete_permission(self, request: HttpRequest, obj: Tenant | None = None) -> bool:
+        return False  # a tenant goes by a scheduled deletion, never by a click
+
+
+class UserForm(ActionForm[User]):
+    password = forms.CharField(
+        required=False, widget=forms.PasswordInput, help_text=gettext_lazy("Empty: stays as it is.")
+    )
+
+    @override
+    def act(self) -> User:
+        data = self.cleaned_data
+        if self.is_new:
+            return make_user(
+                actor=self.actor,
+                email=data["email"],
+                password=data["password"] or None,
+                name=data["name"],
+                is_operator=data["is_operator"],
+            )
+        changes = {name: value for name, value in self.changes().items() if name != "password" or value}
+        return set_user(actor=self.actor, user=User.objects.get(pk=self.instance.pk), **changes)
+
+
+@admin.register(User)
+class UserAdmin(ActionAdmin[User]):
+    form = UserForm
+    fields = ["email", "name", "password", "language", "is_active", "is_operator"]
+    list_display = ["email", "name", "is_active", "is_operator", "last_login"]
+    list_filter = ["is_operator", "is_active"]
+    search_fields = ["email", "name"]
+
+    @override
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
+        return ["email"] if obj else []
+
+    @override
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False  # deactivated instead: the audit log names them
+
+
+class MembershipForm(ActionForm[Membership]):
+    @override
+    def act(self) -> Membership:
+        row = None if self.is_new else self.instance
+        tenant = row.tenant if row else self.cleaned_data["tenant"]
+        user = row.user if row else self.cleaned_data["user"]
+        role = self.cleaned_data["role"]
+        return set_membership(actor=self.actor, tenant=tenant, user=user, role=role) or self.instance
+
+
+@admin.register(Membership)
+class MembershipAdmin(ActionAdmin[Membership]):
+    form = MembershipForm
+    list_display = ["user", "tenant", "role", "created_at"]
+    list_filter = ["role"]
+    list_select_related = ["user", "tenant"]
+    search_fields = ["user__email", "tenant__slug"]
+    autocomplete_fields = ["user", "tenant"]
+
+    @override
+    def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> list[str]:
+        return ["user", "tenant"] if obj else []
+
+    @override
+    def remove(self, actor: Any, obj: Membership) -> None:
+        set_membership(actor=actor, tenant=obj.tenant, user=obj.user, role=None)
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnlyAdmin[ApiKey]):
+    list_display = ["name", "prefix", "tenant", "is_operator", "created_at", "last_used_at", "revoked_at"]
+    list_filter = ["is_operator"]
+    list_select_related = ["tenant"]
+    search_fields = ["name", "prefix", "tenant__slug"]
+    exclude = ["digest"]
+    actions = ["revoke"]
+
+    @admin.action(description=gettext_lazy("Revoke the selected keys"))
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        for key in queryset:
+            revoke_api_key(actor=actor_of(request), key=key)
+        self.message_user(request, _("The keys are revoked."), messages.SUCCESS)
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ReadOnlyAdmin[AuditEvent]):
+    list_display = ["at", "tenant", "actor_name", "action", "object_type", "object_name", "client_address"]
+    list_filter = ["actor_kind"]
+    list_select_related = ["tenant"]
+    search_fields = ["action", "object_name", "actor_name", "tenant__slug"]
+
+
+@admin.register(IdempotentRequest)
+class IdempotentRequestAdmin(ReadOnlyAdmin[IdempotentRequest]):
+    list_display = ["token", "tenant", "api_key", "status", "created_at"]
+    list_select_related = ["tenant", "api_key"]
