@@ -34,7 +34,8 @@ RECORDS: Final = (
         "proof_missing",
         _("The proof was not found"),
         _(
-            "No such TXT record at {name} yet. Until it is seen, mail from outside is not taken for the domain. A record "
+            "No such TXT record at {name} yet. Until it is seen, mail from outside is not taken for the "
+            "domain. A record "
             "published just now may take minutes to show."
         ),
     ),
@@ -94,7 +95,8 @@ RECORDS: Final = (
         "dmarc_missing",
         _("No DMARC record"),
         _(
-            "Advised, not needed: it asks receivers to report who sends in the name of the domain. p=none changes nothing."
+            "Advised, not needed: it asks receivers to report who sends in the name of the domain. p=none "
+            "changes nothing."
         ),
     ),
     _record("dmarc_several", _("More than one DMARC record"), _("Receivers then ignore all of them. Leave one.")),
@@ -111,7 +113,8 @@ CHECKLIST: Final = (
         Side.TENANT,
         _("Your domains are accepted and verified"),
         _(
-            "Mail from outside is taken only for verified accepted domains; for all others the sender is told “550 5.7.1 "
+            "Mail from outside is taken only for verified accepted domains; for all others the sender is "
+            "told “550 5.7.1 "
             "Unable to relay”."
         ),
         (VERIFY_DOMAIN,),
@@ -128,7 +131,8 @@ CHECKLIST: Final = (
         Side.TENANT,
         _("Mail to the outside has a route"),
         _(
-            "Without a send connector that covers an address, its mail waits in “Unreachable Domain” and expires there. "
+            "Without a send connector that covers an address, its mail waits in “Unreachable Domain” and "
+            "expires there. "
             "A connector for * covers the whole Internet."
         ),
         (CREATE_CONNECTOR,),
@@ -138,7 +142,8 @@ CHECKLIST: Final = (
         Side.TENANT,
         _("Reply addresses work on the Internet"),
         _(
-            "Receivers refuse a sender whose domain does not exist in DNS: “Sender address rejected: Domain not found”. "
+            "Receivers refuse a sender whose domain does not exist in DNS: “Sender address rejected: Domain "
+            "not found”. "
             "Nobody could answer to it either, so we do not let such mail out."
         ),
         (SET_REPLY_ADDRESS,),
@@ -148,7 +153,8 @@ CHECKLIST: Final = (
         Side.TENANT,
         _("Our sending name stands up to scrutiny"),
         _(
-            "Strict receivers compare the name we give in EHLO with DNS: it must resolve to our sending address, and that "
+            "Strict receivers compare the name we give in EHLO with DNS: it must resolve to our sending "
+            "address, and that "
             "address's PTR record must lead back to it. Otherwise they answer “451 4.4.0” or refuse."
         ),
         (EDIT_CONNECTOR,),
@@ -158,7 +164,8 @@ CHECKLIST: Final = (
         Side.TENANT,
         _("SPF lets us send for your domains"),
         _(
-            "SPF tells receivers which hosts may send for a domain. Where ours is not among them, mail is refused or spam."
+            "SPF tells receivers which hosts may send for a domain. Where ours is not among them, mail is "
+            "refused or spam."
         ),
         (EDIT_DNS,),
     ),
