@@ -1,0 +1,185 @@
+"""An established SMTP session to one peer: many messages, one after the other (RFC 5321, PIPELINING of RFC 2920)."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
+
+from transport.delivery.classify import classify
+from transport.delivery.commands import DATA, QUIT, RSET, Extensions, mail_command, rcpt_command
+from transport.delivery.options import Endpoint, HopOptions
+from transport.delivery.outcome import Outcome, OutgoingMessage, Phase, RecipientOutcome, TlsFacts
+from transport.delivery.transaction import NO_FINAL_REPLY, Transaction
+from transport.delivery.transcript import TranscriptLine
+from transport.delivery.wire import Wire, WireTrouble
+from transport.message.lines import data_block
+from transport.message.reply import Reply
+
+END_OF_DATA = b".\r\n"
+NOT_USABLE = Reply(421, "4.4.2", "The connection to the next hop was lost before this message")
+
+
+class SmtpConnection:
+    """Made by `open_connection`. Whatever happens to a message, `send` returns an outcome for each recipient."""
+
+    def __init__(
+        self, wire: Wire, endpoint: Endpoint, options: HopOptions, extensions: Extensions, tls: TlsFacts | None
+    ) -> None:
+        self.endpoint = endpoint
+        self.tls = tls
+        self.extensions = extensions
+        self._wire = wire
+        self._options = options
+        self._timeouts = options.timeouts
+        self._pipelining = "PIPELINING" in extensions
+        self._needs_reset = False
+        self._is_usable = True
+        self._envelope_deadline = 0.0
+
+    @property
+    def is_usable(self) -> bool:
+        """False after a 421, a lost connection or a broken dialogue; then only `quit` or `abort` make sense."""
+        return self._is_usable and self._wire.is_open and not self._wire.replies
+
+    @property
+    def transcript(self) -> tuple[TranscriptLine, ...]:
+        return self._wire.transcript.lines()
+
+    async def send(self, message: OutgoingMessage) -> list[RecipientOutcome]:
+        """Send one message and return one outcome per recipient, in order. Raises nothing but CancelledError."""
+        transaction = Transaction(message, self.endpoint, self.tls)
+        transaction.refuse_unsendable(self.extensions, self._options.refuse_8bit_to_7bit)
+        if transaction.open:
+            finished = False
+            try:
+                await self._transact(transaction)
+                finished = True
+            finally:
+                # A cancelled transaction leaves the peer in the middle of something.
+                if not finished:
+                    self.abort()
+        return transaction.outcomes()
+
+    async def quit(self) -> None:
+        """Say goodbye if the peer still listens, and close; takes at most the quit time limit twice."""
+        if self.is_usable:
+            with suppress(WireTrouble):
+                await self._wire.ask(QUIT, self._timeouts.quit)
+        self._is_usable = False
+        await self._wire.close(self._timeouts.quit)
+
+    def abort(self) -> None:
+        """Close at once, without a goodbye."""
+        self._is_usable = False
+        self._wire.abort()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.quit()
+
+    async def _transact(self, transaction: Transaction) -> None:
+        try:
+            self._require_silence()
+            # Stuffed and normalised once, so that the size announced is that of what goes out.
+            block = data_block(transaction.message.content)
+            if await self._envelope(transaction, len(block) - len(END_OF_DATA)):
+                await self._content(transaction, block)
+        except WireTrouble as trouble:
+            self._is_usable = False
+            reply = trouble.reply
+            if transaction.phase is Phase.FINAL and trouble.reason_code == "peer.dropped":
+                reply = NO_FINAL_REPLY
+            transaction.settle_open(reply, transaction.phase, trouble.reason_code, Outcome.TRANSIENT)
+
+    def _require_silence(self) -> None:
+        """A 421 between two messages says why the peer leaves; any other unasked reply puts us out of step."""
+        if self.is_usable:
+            return
+        unasked = self._wire.replies.popleft() if self._wire.replies else None
+        if unasked is None:
+            raise WireTrouble(NOT_USABLE, "peer.dropped")
+        raise WireTrouble(unasked, classify(Phase.MAIL, unasked) if unasked.code == 421 else "peer.protocol")
+
+    async def _envelope(self, transaction: Transaction, size: int) -> bool:
+        """Go through MAIL, RCPT and DATA; returns whether the peer waits for the content of somebody's message."""
+        recipients = list(transaction.open)
+        mail_line = mail_command(transaction.message, size, self.extensions)
+        rcpt_lines = [rcpt_command(recipient, self.extensions) for recipient in recipients]
+        self._envelope_deadline = self._wire.now() + self._envelope_limit(len(recipients))
+        if self._pipelining:
+            await self._send_group([mail_line, *rcpt_lines, DATA])
+        if self._needs_reset:
+            await self._reply_to(RSET, Phase.MAIL)
+        mail = await self._reply_to(mail_line, Phase.MAIL)
+        self._needs_reset = True
+        if not mail.is_success:
+            transaction.refuse_all(mail, Phase.MAIL)
+            if not self._pipelining:
+                return False
+        for recipient, line in zip(recipients, rcpt_lines, strict=True):
+            transaction.phase = Phase.RCPT
+            transaction.judge_recipient(recipient, await self._reply_to(line, Phase.RCPT))
+        if not transaction.accepted and not self._pipelining:
+            return False
+        transaction.phase = Phase.DATA
+        return await self._is_go_ahead(transaction, await self._reply_to(DATA, Phase.DATA))
+
+    def _envelope_limit(self, recipients: int) -> float:
+        return self._timeouts.envelope + self._timeouts.recipient * recipients
+
+    async def _send_group(self, commands: list[bytes]) -> None:
+        """Write a whole group at once and collect its replies (RFC 2920 3.1: DATA comes last in a group)."""
+        if self._needs_reset:
+            commands.insert(0, RSET)
+        self._wire.write(b"".join(commands))
+        # What came before a loss still counts: a refused recipient stays refused. The loss shows up at the first gap.
+        with suppress(WireTrouble):
+            await self._wire.wait_for(len(commands), self._envelope_deadline - self._wire.now())
+
+    async def _reply_to(self, command: bytes, phase: Phase) -> Reply:
+        """Return the reply to a command, which a group has sent already. RFC 5321 3.8: a 421 ends everything."""
+        wire = self._wire
+        if not self._pipelining:
+            wire.write(command)
+        if not wire.replies:
+            await wire.wait_for(1, self._envelope_deadline - wire.now())
+        reply = wire.replies.popleft()
+        if reply.code == 421:
+            raise WireTrouble(reply, classify(phase, reply))
+        return reply
+
+    async def _is_go_ahead(self, transaction: Transaction, data: Reply) -> bool:
+        if data.code != 354:
+            if data.code < 400:
+                raise WireTrouble(data, "peer.protocol")
+            transaction.refuse_all(data, Phase.DATA)
+            return False
+        if transaction.accepted:
+            return True
+        # RFC 2920 3.1: nobody was accepted and the peer wants content all the same: give it none.
+        self._wire.write(END_OF_DATA)
+        await self._wire.wait_for(1, self._timeouts.final)
+        nobody = self._wire.replies.popleft()
+        self._needs_reset = False
+        self._is_usable = nobody.code != 421
+        return False
+
+    async def _content(self, transaction: Transaction, block: bytes) -> None:
+        wire = self._wire
+        finished = await wire.write_content(block, self._timeouts.block)
+        if finished:
+            transaction.phase = Phase.FINAL
+        await wire.wait_for(1, self._timeouts.final)
+        reply = wire.replies.popleft()
+        self._needs_reset = False
+        # A verdict before the end of the content leaves the peer reading the rest as commands.
+        if not finished or reply.code == 421:
+            self._is_usable = False
+        if reply.code < 400 and not (finished and reply.is_success):
+            raise WireTrouble(reply, "peer.protocol")
+        transaction.settle_open(reply, Phase.FINAL, status=Outcome.TRANSIENT if reply.code == 421 else None)

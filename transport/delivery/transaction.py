@@ -1,0 +1,115 @@
+"""Keeps the accounts of one mail transaction: who is still open, who is settled, and by which words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from transport.delivery.classify import classify
+from transport.delivery.commands import Extensions, is_sendable_path, needs_smtputf8, without_u_label
+from transport.delivery.options import Endpoint
+from transport.delivery.outcome import (
+    Outcome,
+    OutgoingMessage,
+    OutgoingRecipient,
+    Phase,
+    RecipientOutcome,
+    TlsFacts,
+    status_of,
+)
+from transport.message.reply import Reply
+
+NUL_IN_CONTENT = Reply(554, "5.6.0", "The message contains NUL characters, which may not be sent")
+NO_8BIT = Reply(554, "5.6.3", "The message has 8-bit content and the next hop takes only 7-bit content")
+NO_SMTPUTF8 = Reply(553, "5.6.7", "The message needs SMTPUTF8, which the next hop does not offer")
+BAD_SENDER = Reply(553, "5.1.7", "The sender address cannot be written as an SMTP path")
+BAD_RECIPIENT = Reply(553, "5.1.3", "The recipient address cannot be written as an SMTP path")
+NO_FINAL_REPLY = Reply(421, "4.4.2", "Connection dropped after the message was sent and before the peer answered")
+
+
+class Transaction:
+    """One message to one peer. Every recipient is settled exactly once."""
+
+    def __init__(self, message: OutgoingMessage, endpoint: Endpoint, tls: TlsFacts | None) -> None:
+        self.message = message
+        self.open = list(message.recipients)
+        self.accepted: list[OutgoingRecipient] = []
+        self.phase = Phase.MAIL
+        self._host = endpoint.host
+        self._endpoint = str(endpoint)
+        self._tls = tls
+        self._settled: dict[int, RecipientOutcome] = {}
+
+    def outcomes(self) -> list[RecipientOutcome]:
+        """Return the outcomes in the order of the message's recipients."""
+        return [self._settled[id(recipient)] for recipient in self.message.recipients]
+
+    def settle(
+        self,
+        recipients: Iterable[OutgoingRecipient],
+        reply: Reply,
+        phase: Phase,
+        reason_code: str | None = None,
+        status: Outcome | None = None,
+    ) -> None:
+        status = status or status_of(reply, phase)
+        reason_code = reason_code or classify(phase, reply)
+        for recipient in recipients:
+            self._settled[id(recipient)] = RecipientOutcome(
+                recipient.key, status, reply, phase, reason_code, self._host, self._endpoint, self._tls
+            )
+
+    def settle_open(
+        self, reply: Reply, phase: Phase, reason_code: str | None = None, status: Outcome | None = None
+    ) -> None:
+        """Settle everybody who is left with the same words."""
+        left = [recipient for recipient in self.message.recipients if id(recipient) not in self._settled]
+        self.settle(left, reply, phase, reason_code, status)
+        self.open, self.accepted = [], []
+
+    def judge_recipient(self, recipient: OutgoingRecipient, reply: Reply) -> None:
+        """Take in the reply to one RCPT; after a refused MAIL it says nothing new."""
+        if id(recipient) in self._settled:
+            return
+        if reply.is_success:
+            self.accepted.append(recipient)
+        else:
+            self.settle([recipient], reply, Phase.RCPT)
+
+    def refuse_all(self, reply: Reply, phase: Phase) -> None:
+        """Settle everybody who is left by a reply to MAIL or DATA that was not the one hoped for."""
+        if reply.code < 400:
+            self.settle_open(reply, phase, "peer.protocol", Outcome.TRANSIENT)
+        else:
+            self.settle_open(reply, phase)
+
+    def refuse_unsendable(self, extensions: Extensions, refuse_8bit: bool) -> None:
+        """Settle what this peer cannot take, before it is asked."""
+        message = self.message
+        size, limit = len(message.content), extensions.max_size
+        if b"\0" in message.content:
+            self.settle_open(NUL_IN_CONTENT, Phase.MAIL, "message.nul")
+        elif limit is not None and size > limit:
+            too_large = Reply(
+                552, "5.3.4", f"Message size of {size} bytes exceeds the next hop's limit of {limit} bytes"
+            )
+            self.settle_open(too_large, Phase.MAIL, "peer.too_large")
+        elif message.sender and not is_sendable_path(message.sender):
+            self.settle_open(BAD_SENDER, Phase.MAIL, "message.bad_sender")
+        elif "SMTPUTF8" not in extensions and needs_smtputf8(message):
+            self.settle_open(NO_SMTPUTF8, Phase.MAIL, "peer.no_smtputf8")
+        elif refuse_8bit and message.body_8bit and "8BITMIME" not in extensions:
+            self.settle_open(NO_8BIT, Phase.MAIL, "peer.no_8bit")
+        else:
+            self._refuse_recipients(extensions)
+
+    def _refuse_recipients(self, extensions: Extensions) -> None:
+        takes_utf8 = "SMTPUTF8" in extensions
+        kept = []
+        for recipient in self.open:
+            if not is_sendable_path(recipient.address):
+                self.settle([recipient], BAD_RECIPIENT, Phase.RCPT, "message.bad_recipient")
+            elif not takes_utf8 and not without_u_label(recipient.address).isascii():
+                self.settle([recipient], NO_SMTPUTF8, Phase.RCPT, "peer.no_smtputf8")
+            else:
+                kept.append(recipient)
+        self.open = kept

@@ -1,0 +1,87 @@
+"""The dialogue of one connection as people want to read it: bounded, without content, without secrets."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from dataclasses import dataclass
+from enum import StrEnum
+
+from transport.message.reply import Reply
+
+OPENING_LINES = 60
+RECENT_LINES = 200
+MAX_LINE = 2048
+MASK = "****"
+
+
+class Direction(StrEnum):
+    SENT = ">"
+    RECEIVED = "<"
+    NOTE = "="
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptLine:
+    """`at` is seconds since the connection was begun."""
+
+    direction: Direction
+    text: str
+    at: float
+
+
+class Transcript:
+    """Keeps the opening and the most recent exchanges; rendering waits until somebody reads it."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+        self._opening: list[tuple[Direction, bytes | str | int | Reply, float]] = []
+        self._recent: deque[tuple[Direction, bytes | str | int | Reply, float]] = deque(maxlen=RECENT_LINES)
+        self.cut = 0
+
+    def sent(self, data: bytes) -> None:
+        """Note commands that went out; callers pass masked bytes for secrets and nothing for content."""
+        self._add(Direction.SENT, data)
+
+    def received(self, reply: Reply) -> None:
+        self._add(Direction.RECEIVED, reply)
+
+    def content(self, size: int) -> None:
+        """Note that so many bytes of content went out; the bytes themselves are the user's."""
+        self._add(Direction.SENT, size)
+
+    def note(self, text: str) -> None:
+        self._add(Direction.NOTE, text)
+
+    def lines(self) -> tuple[TranscriptLine, ...]:
+        entries = [*self._opening, *self._recent]
+        if self.cut:
+            entries.insert(OPENING_LINES, (Direction.NOTE, f"{self.cut} exchanges left out", self._opening[-1][2]))
+        return tuple(
+            TranscriptLine(direction, text, at - self._begun)
+            for direction, what, at in entries
+            for text in _rendered(what)
+        )
+
+    def text(self) -> str:
+        """Return the whole as lines of `time direction text`."""
+        return "\n".join(f"{line.at:8.3f} {line.direction} {line.text}" for line in self.lines())
+
+    def _add(self, direction: Direction, what: bytes | str | int | Reply) -> None:
+        entry = (direction, what, time.monotonic())
+        if len(self._opening) < OPENING_LINES:
+            self._opening.append(entry)
+            return
+        if len(self._recent) == RECENT_LINES:
+            self.cut += 1
+        self._recent.append(entry)
+
+
+def _rendered(what: bytes | str | int | Reply) -> list[str]:
+    if isinstance(what, Reply):
+        return [line[:MAX_LINE] for line in what.wire().split("\r\n")]
+    if isinstance(what, bytes):
+        return [line[:MAX_LINE] for line in what.decode("utf-8", "backslashreplace").splitlines()]
+    if isinstance(what, int):
+        return [f"({what} bytes of content)"]
+    return [what[:MAX_LINE]]
