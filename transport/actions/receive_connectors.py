@@ -15,6 +15,7 @@ from tenants.problems import Problem, constraint_problems
 from tenants.wakeups import configuration_changed, platform_changed
 from transport.models import ReceiveConnector
 from transport.routing.envelope import PermissionGroup, Right
+from transport.routing.ranges import AddressRange, InvalidRange
 
 OWN_PORTS = {"smtp", "submission", "submissions"}
 AUTH_MECHANISMS = {"tls", "basic_auth", "basic_auth_require_tls"}
@@ -41,7 +42,6 @@ OPERATORS_FIELDS = TENANTS_FIELDS | {
     "connection_inactivity_timeout",
     "tarpit_interval",
 }
-WIDEST = {4: 24, 6: 64}  # a tenant's range is at most this wide (design §12.14)
 
 
 @transaction.atomic
@@ -164,15 +164,15 @@ def _binding(text: str) -> str:
 
 
 def _range(connector: ReceiveConnector, text: str) -> str:
-    """Return the stored form of a remote range, a network; a tenant's may not be wider than its neighbours like."""
+    """Return the stored form of a remote range; a tenant's may not be wider than its neighbours like."""
     try:
-        network = ipaddress.ip_network(text.strip())
-    except ValueError as error:
+        remote = AddressRange.parse(text)
+    except InvalidRange as error:
         raise Problem("receive_connector.invalid_range", field="remote_ranges", range=text, why=str(error)) from None
-    if connector.tenant_id and network.prefixlen < WIDEST[network.version]:
-        widest = WIDEST[network.version]
-        raise Problem("receive_connector.range_too_wide", field="remote_ranges", range=text, widest=f"/{widest}")
-    return str(network)
+    if connector.tenant_id and remote.is_too_wide_for_tenant:
+        widest = "/24" if remote.version == 4 else "/64"
+        raise Problem("receive_connector.range_too_wide", field="remote_ranges", range=text, widest=widest)
+    return str(remote)
 
 
 def _changed(connector: ReceiveConnector) -> None:

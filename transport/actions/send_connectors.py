@@ -17,6 +17,8 @@ from tenants.problems import Problem, constraint_problems
 from tenants.secrets import encrypt
 from tenants.wakeups import configuration_changed
 from transport.models import AddressSpace, SendConnector, SmartHost
+from transport.routing.spaces import AddressSpace as RoutingSpace
+from transport.routing.spaces import InvalidAddressSpace
 
 CHANGEABLE = {
     "name",
@@ -121,20 +123,12 @@ def create_internet_connector(*, actor: Actor, tenant: Tenant, fqdn: str = "") -
     )
 
 
-def address_space_pattern(text: str) -> str:
-    """Return the stored form of a pattern, or raise Problem("connector.invalid_space") saying what is wrong."""
-    typed = text.strip().lower().removeprefix("smtp:")
-    if typed == "*":
-        return typed
-    wildcard, name = ("*.", typed[2:]) if typed.startswith("*.") else ("", typed)
-    if "*" in name:
-        why = "the star stands alone, or before a dot: * or *.contoso.com"
-        raise Problem("connector.invalid_space", field="address_spaces", pattern=text, why=why)
+def address_space(space: SpaceInput) -> RoutingSpace:
+    """Return the stored form of an address space, or raise the Problem that says what is wrong with it."""
     try:
-        return wildcard + domain_name(name)
-    except Problem as problem:
-        why = str(problem.facts.get("why", ""))
-        raise Problem("connector.invalid_space", field="address_spaces", pattern=text, why=why) from None
+        return RoutingSpace.parse(space.pattern.strip().removeprefix("SMTP:"), space.cost)
+    except InvalidAddressSpace as error:
+        raise Problem(error.reason_code, field="address_spaces", why=error.reason, **error.facts) from None
 
 
 def smart_host_name(text: str) -> str:
@@ -175,18 +169,15 @@ def _write(
 def _write_spaces(connector: SendConnector, spaces: Sequence[SpaceInput]) -> None:
     if not spaces:
         raise Problem("connector.no_space", field="address_spaces")
-    costs = {}
-    for space in spaces:
-        if not 1 <= space.cost <= 100:
-            raise Problem("connector.invalid_cost", field="address_spaces", cost=space.cost)
-        pattern = address_space_pattern(space.pattern)
-        if pattern in costs:
-            raise Problem("connector.space_twice", field="address_spaces", pattern=pattern)
-        costs[pattern] = space.cost
+    parsed: dict[str, RoutingSpace] = {}
+    for space in map(address_space, spaces):
+        if space.pattern in parsed:
+            raise Problem("connector.space_twice", field="address_spaces", pattern=space.pattern)
+        parsed[space.pattern] = space
     connector.address_spaces.all().delete()
     AddressSpace.objects.bulk_create(
-        AddressSpace(tenant_id=connector.tenant_id, connector=connector, pattern=pattern, cost=cost)
-        for pattern, cost in costs.items()
+        AddressSpace(tenant_id=connector.tenant_id, connector=connector, pattern=space.pattern, cost=space.cost)
+        for space in parsed.values()
     )
 
 
