@@ -23,10 +23,12 @@ from postroom.environment import (
     env_text,
     kept_secret,
 )
+from postroom.lab.config import LabConfig
 
 django_stubs_ext.monkeypatch()
 
 ROOT = Path(__file__).resolve().parents[2]
+TESTING = "pytest" in sys.modules
 
 # Where and who we are ------------------------------------------------------------------------------
 POSTROOM_DATA_DIR = Path(env_text("POSTROOM_DATA_DIR") or ROOT / "var").expanduser().absolute()
@@ -35,13 +37,25 @@ POSTROOM_WEB_PORT = env_port("POSTROOM_WEB_PORT", 8000)
 POSTROOM_SMTP_PORT = env_port("POSTROOM_SMTP_PORT", 2525)
 POSTROOM_SUBMISSION_PORT = env_port("POSTROOM_SUBMISSION_PORT", 2587)
 POSTROOM_SUBMISSIONS_PORT = env_port("POSTROOM_SUBMISSIONS_PORT", 2465)
-POSTROOM_LAB = env_bool("POSTROOM_LAB", True)
+POSTROOM_LAB = env_bool("POSTROOM_LAB", not TESTING)
 POSTROOM_DEMO = env_bool("POSTROOM_DEMO", True)
-POSTROOM_HOSTNAME = env_text("POSTROOM_HOSTNAME") or ("mail.contoso.example" if POSTROOM_LAB else "localhost")
+POSTROOM_HOSTNAME = env_text("POSTROOM_HOSTNAME") or (
+    "mail.contoso.example" if POSTROOM_LAB or TESTING else "localhost"
+)
 POSTROOM_DNS_SERVERS = env_host_ports("POSTROOM_DNS_SERVERS", default_port=53)
 POSTROOM_PRIVATE_NETWORKS = env_networks("POSTROOM_PRIVATE_NETWORKS")
 POSTROOM_LAB_ROUTES = env_text("POSTROOM_LAB_ROUTES")
 POSTROOM_LAB_BASE_PORT = env_port("POSTROOM_LAB_BASE_PORT", 2600)
+if POSTROOM_LAB:
+    # The small Internet on loopback that ships with the product: where its DNS and its peers are (design §3).
+    _lab = LabConfig.from_settings(
+        POSTROOM_BIND, POSTROOM_LAB_BASE_PORT, POSTROOM_HOSTNAME, smtp_port=POSTROOM_SMTP_PORT
+    )
+    POSTROOM_DNS_SERVERS = POSTROOM_DNS_SERVERS or [_lab.dns_server]
+    POSTROOM_LAB_ROUTES = POSTROOM_LAB_ROUTES or _lab.routes_text
+    POSTROOM_PRIVATE_NETWORKS = list(dict.fromkeys([*POSTROOM_PRIVATE_NETWORKS, *_lab.private_networks]))
+elif TESTING:
+    POSTROOM_DNS_SERVERS = POSTROOM_DNS_SERVERS or [("127.0.0.1", 9)]  # nobody: a test asks no stranger's DNS
 POSTROOM_ADMIN_EMAIL = env_text("POSTROOM_ADMIN_EMAIL") or "operator@postroom.example"
 POSTROOM_ADMIN_PASSWORD = env_secret("POSTROOM_ADMIN_PASSWORD")
 POSTROOM_SMTPD_PROCESSES = env_int("POSTROOM_SMTPD_PROCESSES", 1, low=1, high=64)
@@ -56,7 +70,6 @@ POSTROOM_ENCRYPTION_KEYS = [
     key.strip() for key in kept_secret("POSTROOM_ENCRYPTION_KEYS", POSTROOM_DATA_DIR).split(",") if key.strip()
 ]
 DEBUG = env_bool("DEBUG", False)
-TESTING = "pytest" in sys.modules
 ALLOWED_HOSTS = [host for host in env_text("ALLOWED_HOSTS", "*").split(",") if host]
 
 # Database: the truth ---------------------------------------------------------------------------------
@@ -99,7 +112,8 @@ def _database(role: str) -> dict[str, Any]:
     }
     options.setdefault("connect_timeout", 10)
     if info.get("role"):
-        options["assume_role"] = info["role"]
+        # Not Django's assume_role, which asks the pool for a connection in order to open one, and waits for itself.
+        options["options"] = f"{info.get('options') or ''} -c role={info['role']}".strip()
     if role == "web" and not TESTING:
         options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 10}
     return {
@@ -123,7 +137,7 @@ DATABASES = {"default": _database(DATABASE_ROLE)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Broker: a hint --------------------------------------------------------------------------------------
-CELERY_BROKER_URL = env_secret("CELERY_BROKER_URL") or ("memory://" if TESTING else "pgmq://")
+CELERY_BROKER_URL = env_secret("CELERY_BROKER_URL") or ("memory://" if TESTING else "pgmq://localhost")
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {}
 if CELERY_BROKER_URL.startswith("pgmq:"):
     _broker = _conninfo("broker")

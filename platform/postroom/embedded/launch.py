@@ -117,7 +117,7 @@ class Launch:
             silent = await silent_parts(reachable(web.host), web.port)
             return silent == [] and await smtp_greets(reachable(relay.host), relay.port)
 
-        if not await supervisor.wait_for(all_answer, timeout=READY_SECONDS):
+        if not await supervisor.wait_for(all_answer, timeout=READY_SECONDS, pause=0.25):
             missing = "web does not answer" if silent is None else "; ".join(silent) or "smtpd does not answer"
             supervisor.say(f"Not ready after {READY_SECONDS:.0f} s: {missing}.")
 

@@ -11,7 +11,6 @@ from django.conf import settings
 
 from postroom.embedded.child import Program
 from postroom.embedded.listeners import Endpoint, ProcessSockets
-from postroom.lab.config import configured_lab
 from postroom.settings import ROOT
 from transport.smtpd.inherited import VARIABLE
 
@@ -51,7 +50,6 @@ class Programs:
             "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "platform")]),
             "POSTROOM_LAB": str(int(options.lab)),
             "POSTROOM_DEMO": str(int(options.demo)),
-            **(_lab_environment() if options.lab else {}),
         }
 
     def lab(self) -> Program:
@@ -116,15 +114,3 @@ class Programs:
         # Our own role is in os.environ by now; each program has its own (design §12.1).
         whole = {**self._environment, "POSTROOM_DATABASE_ROLE": role, **(environment or {})}
         return Program(name, command, whole, descriptors, stop_stage, stop_timeout)
-
-
-def _lab_environment() -> dict[str, str]:
-    """Return what lets the platform find the lab: its DNS server, its peers, and leave to connect to them."""
-    lab = configured_lab()
-    networks = dict.fromkeys([*settings.POSTROOM_PRIVATE_NETWORKS, *lab.private_networks])
-    environment = {"POSTROOM_PRIVATE_NETWORKS": ",".join(networks)}
-    if not settings.POSTROOM_DNS_SERVERS:
-        environment["POSTROOM_DNS_SERVERS"] = lab.dns_server_text
-    if not settings.POSTROOM_LAB_ROUTES:
-        environment["POSTROOM_LAB_ROUTES"] = lab.routes_text
-    return environment

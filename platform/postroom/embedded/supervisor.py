@@ -68,13 +68,13 @@ class Supervisor:
             raise StartError(f"{program.name} {describe_status(status)}: {child.last_line}")
         return child.captured
 
-    async def wait_for(self, probe: Probe, *, timeout: float) -> bool:
+    async def wait_for(self, probe: Probe, *, timeout: float, pause: float = PROBE_SECONDS) -> bool:
         """Try until the probe succeeds; return False when the time is up."""
         deadline = time.monotonic() + timeout
         while not await probe():
             if time.monotonic() > deadline:
                 return False
-            await asyncio.sleep(PROBE_SECONDS)
+            await asyncio.sleep(pause)
         return True
 
     def say(self, *lines: str) -> None:

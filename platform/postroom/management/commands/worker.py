@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 from celery import current_app
+from celery.exceptions import SecurityWarning
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from typing_extensions import override
@@ -26,8 +27,8 @@ class Command(BaseCommand):
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
-        # Tasks are JSON, so that a root's worker unpickles nothing, which is what this warning is about.
-        warnings.filterwarnings("ignore", message=".*superuser privileges", category=RuntimeWarning)
+        # Tasks are JSON: a root's worker unpickles nothing, which is what this warning is about.
+        warnings.simplefilter("ignore", SecurityWarning)
         worker = current_app.Worker(
             hostname=f"{options['queues'].replace(',', '-')}@{settings.POSTROOM_HOSTNAME}",
             pool_cls="solo" if options["solo"] else "prefork",
