@@ -37,8 +37,10 @@ POSTROOM_WEB_PORT = env_port("POSTROOM_WEB_PORT", 8000)
 POSTROOM_SMTP_PORT = env_port("POSTROOM_SMTP_PORT", 2525)
 POSTROOM_SUBMISSION_PORT = env_port("POSTROOM_SUBMISSION_PORT", 2587)
 POSTROOM_SUBMISSIONS_PORT = env_port("POSTROOM_SUBMISSIONS_PORT", 2465)
-POSTROOM_LAB = env_bool("POSTROOM_LAB", not TESTING)
-POSTROOM_DEMO = env_bool("POSTROOM_DEMO", True)
+# A database of one's own means business: there the lab and the demo tenant have to be asked for.
+_trying_out = not (TESTING or env_secret("DATABASE_URL"))
+POSTROOM_LAB = env_bool("POSTROOM_LAB", _trying_out)
+POSTROOM_DEMO = env_bool("POSTROOM_DEMO", _trying_out)
 POSTROOM_HOSTNAME = env_text("POSTROOM_HOSTNAME") or (
     "mail.contoso.example" if POSTROOM_LAB or TESTING else "localhost"
 )
