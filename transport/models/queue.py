@@ -96,7 +96,7 @@ class Delivery(MachineOwned, LastError):
         POISON = "poison", _("Poison")
 
     class Pending(models.TextChoices):
-        """What an administrator asked for while the delivery was in flight, as Exchange's PendingSuspend, PendingRemove.
+        """What was asked for while the delivery was in flight: Exchange's PendingSuspend, PendingRemove.
 
         A removal with a notice always takes this way: the mail flow writes notices, not the tenant's session.
         """

@@ -1,0 +1,1 @@
+"""The mailbox store: letters put into mailboxes, and read there."""

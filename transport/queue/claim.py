@@ -1,0 +1,322 @@
+"""Claiming work: which queues are due, by fair share, and a batch of their deliveries under a lease.
+
+A lease is a promise to record an outcome before it runs out; whoever dies holding one loses it (leases.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from itertools import groupby
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from transport.models import DeliveryType
+from transport.routing.retry import EXCHANGE_CLOCK, InvalidRetrySchedule, RetryClock
+from transport.tracking.events import Subject
+
+LEASE: Final = timedelta(seconds=45)
+# A queue whose connection is being opened is nobody else's; renewed like a lease, so a dead worker blocks it briefly.
+CONNECTING: Final = timedelta(seconds=20)
+
+
+@dataclass(frozen=True, slots=True)
+class DueQueue:
+    """A queue that has work now, as picked for one worker."""
+
+    id: UUID
+    tenant_id: UUID
+    delivery_type: str
+    next_hop_domain: str
+    connector_id: UUID | None
+    retry_count: int
+    has_error: bool
+
+    @property
+    def is_mailbox(self) -> bool:
+        return self.delivery_type == DeliveryType.MAILBOX.value
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedDelivery:
+    """One recipient under our lease."""
+
+    id: UUID
+    recipient: str
+    original_recipient: str
+    notify: str
+    mailbox_id: UUID | None
+    attempts: int
+    crashes: int
+    config_version: int
+    created_at: datetime
+    expires_at: datetime
+    queue_id: UUID
+    pending: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedMessage:
+    """A message with those of its recipients that were claimed together."""
+
+    id: UUID
+    tenant_id: UUID
+    sender: str
+    internet_message_id: str
+    from_header: str
+    subject: str
+    size: int
+    origin: str
+    incoming: bool
+    client_address: str | None
+    mailbox_id: UUID | None
+    is_8bit: bool
+    smtputf8: bool
+    auto_submitted: bool
+    envid: str
+    ret: str
+    received_at: datetime
+    deliveries: tuple[ClaimedDelivery, ...]
+
+    @property
+    def story(self) -> Subject:
+        """What the tracking log repeats of the message."""
+        return Subject(
+            self.id, self.tenant_id, self.internet_message_id, self.sender, self.subject, self.size, self.incoming
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A batch under one lease. `config_version` and `retry_schedule` are the tenant's at the time of the claim."""
+
+    lease_id: UUID
+    messages: tuple[ClaimedMessage, ...]
+    config_version: int = 0
+    retry_schedule: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.messages
+
+    @property
+    def delivery_ids(self) -> list[UUID]:
+        return [delivery.id for message in self.messages for delivery in message.deliveries]
+
+    @property
+    def clock(self) -> RetryClock:
+        return clock_of(self.retry_schedule)
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the configuration changed after some of it was routed (design §12.6)."""
+        return any(
+            delivery.config_version < self.config_version
+            for message in self.messages
+            for delivery in message.deliveries
+        )
+
+
+@lru_cache(maxsize=256)
+def clock_of(schedule: str) -> RetryClock:
+    """Return a tenant's retry clock; one that cannot be read must not stop its mail."""
+    try:
+        return RetryClock.parse(schedule)
+    except InvalidRetrySchedule:
+        return EXCHANGE_CLOCK
+
+
+# Every queue costs one probe of the index delivery_due, so queues in back-off must be told apart before it.
+_IS_DUE: Final = """
+  NOT q.suspended AND q.delivery_type <> 'unreachable'
+  AND (q.next_retry_at IS NULL OR q.next_retry_at <= now())
+  AND (q.connecting_until IS NULL OR q.connecting_until <= now())
+"""
+_OLDEST: Final = """
+  SELECT d.next_attempt_at AS since FROM transport_delivery d
+  WHERE d.queue_id = q.id AND d.state IN ('ready', 'retry') AND d.next_attempt_at <= now()
+  ORDER BY d.next_attempt_at, d.id LIMIT 1
+"""
+# Fair share: each tenant's first queue before anybody's second, what a tenant has running counted in; a queue
+# that failed last time comes after those that did not.
+_PICK: Final = f"""
+WITH due AS MATERIALIZED (
+  SELECT q.id, row_number() OVER (PARTITION BY q.tenant_id ORDER BY q.retry_count > 0, oldest.since, q.id)
+           + coalesce(running.hops, 0) AS turn, oldest.since
+  FROM transport_queue q
+  JOIN tenants_tenant t ON t.id = q.tenant_id AND t.status = 'active'
+  CROSS JOIN LATERAL ({_OLDEST}) AS oldest
+  LEFT JOIN unnest(%(tenants)s::uuid[], %(hops)s::int[]) AS running (tenant_id, hops) ON running.tenant_id = q.tenant_id
+  WHERE {_IS_DUE} AND q.id <> ALL(%(busy)s::uuid[])
+), chosen AS (
+  SELECT q.id, due.turn, due.since FROM transport_queue q JOIN due ON due.id = q.id
+  WHERE {_IS_DUE} AND due.turn <= %(share)s
+  ORDER BY due.turn, due.since LIMIT %(limit)s FOR UPDATE OF q SKIP LOCKED
+), picked AS (
+  UPDATE transport_queue q SET connecting_until = now() + %(connecting)s FROM chosen WHERE q.id = chosen.id
+  RETURNING q.id, q.tenant_id, q.delivery_type, q.next_hop_domain, q.connector_id, q.retry_count,
+    q.last_error_at IS NOT NULL AS has_error
+)
+SELECT picked.* FROM picked JOIN chosen USING (id) ORDER BY chosen.turn, chosen.since
+"""  # noqa: S608 - built from constants of this module
+
+# What is claimed, and the state that it waits in meanwhile. A lease protects what is `unreachable` as well as what is
+# `active`; but only what is active goes back to its queue's work when the lease runs out.
+_CLAIM: Final = """
+WITH due AS (
+  SELECT id FROM transport_delivery
+  WHERE {due}
+  LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), claimed AS (
+  UPDATE transport_delivery d SET state = {state}, lease_id = %(lease)s, lease_until = now() + %(term)s
+  FROM due WHERE d.id = due.id RETURNING d.*
+)
+SELECT d.id, d.recipient, d.original_recipient, d.notify, d.mailbox_id, d.attempts, d.crashes, d.config_version,
+  d.created_at, d.expires_at, d.queue_id, d.pending,
+  m.id, m.tenant_id, m.sender, m.internet_message_id, m.from_header, m.subject, m.size, m.origin, m.incoming,
+  host(m.client_address), m.mailbox_id, m.is_8bit, m.smtputf8, m.auto_submitted, m.envid, m.ret, m.received_at,
+  t.config_version, t.retry_schedule
+FROM claimed d
+JOIN transport_message m ON m.id = d.message_id
+JOIN tenants_tenant t ON t.id = d.tenant_id
+ORDER BY m.id, d.id
+"""
+_FRESH: Final = _CLAIM.format(
+    state="'active'",
+    due="""queue_id = %(queue)s AND state IN ('ready', 'retry') AND next_attempt_at <= now() AND crashes = 0
+  ORDER BY next_attempt_at, id""",
+)
+_SUSPECT: Final = _CLAIM.format(
+    state="'active'",
+    due="""queue_id = %(queue)s AND state IN ('ready', 'retry') AND next_attempt_at <= now() AND crashes > 0
+  ORDER BY next_attempt_at, id""",
+)
+_OUTDATED: Final = _CLAIM.format(
+    state="'active'",
+    due="""queue_id = %(queue)s AND state IN ('ready', 'retry') AND config_version < %(version)s
+  ORDER BY next_attempt_at, id""",
+)
+_UNREACHABLE: Final = _CLAIM.format(
+    state="d.state",
+    due="""tenant_id = %(tenant)s AND config_version < %(version)s AND state = 'unreachable'
+    AND (lease_until IS NULL OR lease_until < now())
+  ORDER BY config_version, id""",
+)
+_EXPIRED: Final = _CLAIM.format(
+    state="'active'",
+    due="""expires_at <= now() AND state NOT IN ('active', 'poison') ORDER BY expires_at, id""",
+)
+_DELIVERY_COLUMNS: Final = 12
+_MESSAGE_COLUMNS: Final = 17
+
+_WITH_WORK: Final = f"""
+SELECT q.id FROM transport_queue q CROSS JOIN LATERAL ({_OLDEST}) AS oldest
+WHERE q.id = ANY(%s) AND NOT q.suspended
+"""  # noqa: S608
+_ANY_WORK: Final = f"""
+SELECT EXISTS (
+  SELECT 1 FROM transport_queue q
+  JOIN tenants_tenant t ON t.id = q.tenant_id AND t.status = 'active'
+  CROSS JOIN LATERAL ({_OLDEST}) AS oldest WHERE {_IS_DUE}
+)
+"""  # noqa: S608
+
+
+async def pick_queues(
+    connection: AsyncConnection[Any],
+    *,
+    limit: int,
+    share: int,
+    busy: Collection[UUID] = (),
+    running: Mapping[UUID, int] | None = None,
+) -> list[DueQueue]:
+    """Pick due queues and keep others off them for CONNECTING; no tenant gets more than `share` at a time.
+
+    `busy` are queues to leave out, `running` how many next hops each tenant has in this worker already.
+    """
+    running = running or {}
+    async with connection.cursor(row_factory=class_row(DueQueue)) as cursor:
+        await cursor.execute(
+            _PICK,
+            {
+                "tenants": list(running),
+                "hops": list(running.values()),
+                "busy": list(busy),
+                "share": share,
+                "limit": limit,
+                "connecting": CONNECTING,
+            },
+        )
+        return await cursor.fetchall()
+
+
+async def claim(connection: AsyncConnection[Any], queue_id: UUID, limit: int) -> Claim:
+    """Claim the oldest due deliveries of a queue. What took a worker down before is claimed last, and alone.
+
+    One statement, which is one transaction on an autocommitting connection.
+    """
+    batch = await _claim(connection, _FRESH, limit, queue=queue_id)
+    return batch if batch.messages else await _claim(connection, _SUSPECT, 1, queue=queue_id)
+
+
+async def claim_outdated(connection: AsyncConnection[Any], queue_id: UUID, version: int, limit: int) -> Claim:
+    """Claim what waits in a queue and was routed by an older configuration, due or not."""
+    return await _claim(connection, _OUTDATED, limit, queue=queue_id, version=version)
+
+
+async def claim_unreachable(connection: AsyncConnection[Any], tenant_id: UUID, version: int, limit: int) -> Claim:
+    """Claim a tenant's unreachable deliveries that an older configuration routed; they stay unreachable meanwhile."""
+    return await _claim(connection, _UNREACHABLE, limit, tenant=tenant_id, version=version)
+
+
+async def claim_expired(connection: AsyncConnection[Any], limit: int) -> Claim:
+    """Claim what has expired in whichever queue: poison never does, and what is in flight has its chance."""
+    return await _claim(connection, _EXPIRED, limit)
+
+
+async def _claim(connection: AsyncConnection[Any], statement: str, limit: int, **where: object) -> Claim:
+    lease_id = uuid4()
+    cursor = await connection.execute(statement, {"limit": limit, "lease": lease_id, "term": LEASE, **where})
+    rows = await cursor.fetchall()
+    if not rows:
+        return Claim(lease_id, ())
+    return Claim(lease_id, _messages(rows), *rows[0][-2:])
+
+
+def _messages(rows: Sequence[tuple[Any, ...]]) -> tuple[ClaimedMessage, ...]:
+    """Gather the recipients of each message; the rows come message by message."""
+    end = _DELIVERY_COLUMNS + _MESSAGE_COLUMNS
+    messages = []
+    for _, group in groupby(rows, key=lambda row: row[_DELIVERY_COLUMNS]):
+        parts = list(group)
+        deliveries = tuple(ClaimedDelivery(*part[:_DELIVERY_COLUMNS]) for part in parts)
+        messages.append(ClaimedMessage(*(*parts[0][_DELIVERY_COLUMNS:end], deliveries)))
+    return tuple(messages)
+
+
+async def queues_with_work(connection: AsyncConnection[Any], queue_ids: Collection[UUID]) -> set[UUID]:
+    """Return those of these queues that have something due."""
+    if not queue_ids:
+        return set()
+    cursor = await connection.execute(_WITH_WORK, [list(queue_ids)])
+    return {row[0] for row in await cursor.fetchall()}
+
+
+async def has_due_work(connection: AsyncConnection[Any]) -> bool:
+    """Tell whether any queue that nobody is connecting for has something due."""
+    cursor = await connection.execute(_ANY_WORK)
+    row = await cursor.fetchone()
+    return bool(row and row[0])
+
+
+async def load_bodies(connection: AsyncConnection[Any], message_ids: Sequence[UUID]) -> dict[UUID, bytes]:
+    """Return the bytes of messages; one whose body is gone is missing from the answer."""
+    cursor = await connection.execute(
+        "SELECT id, content FROM transport_messagebody WHERE id = ANY(%s)", [list(message_ids)], binary=True
+    )
+    return {row[0]: bytes(row[1]) for row in await cursor.fetchall()}

@@ -1,0 +1,199 @@
+"""One next hop's turn: claim a batch, send it, report what became of it, and so on for a bounded time.
+
+What is left goes to the back of the line. Nothing here waits for the network inside a transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from typing_extensions import override
+
+from transport.delivery.outcome import Outcome
+from transport.dns.resolver import Resolver
+from transport.mailstore.deliver import deliver_to_mailboxes
+from transport.message.reply import Reply
+from transport.models import Source
+from transport.queue.claim import Claim, ClaimedMessage, DueQueue, claim
+from transport.queue.connections import Connections
+from transport.queue.leases import free_queue, release
+from transport.queue.outcomes import QueueChange, Report, Result, Verdict
+from transport.queue.recorder import Recorder
+from transport.queue.reroute import reroute_claim
+from transport.queue.slots import HostPlaces
+
+logger = logging.getLogger(__name__)
+
+BATCH: Final = 50
+TURN: Final = 10.0  # seconds; then back of the line
+SLOW: Final = 2.0  # seconds of connecting after which a next hop takes no place from others
+INTERNAL: Final = Verdict(
+    Outcome.TRANSIENT,
+    Reply(451, "4.3.0", "Temporary system problem, try again later"),
+    "delivery.internal",
+    Source.QUEUE,
+)
+
+
+class Stage(StrEnum):
+    CONNECTING = "connecting"
+    SENDING = "sending"
+    IDLE = "idle"
+
+
+class Hop:
+    """One queue's turn in one worker; subclasses say how a batch is delivered."""
+
+    def __init__(
+        self,
+        queue: DueQueue,
+        connections: Connections,
+        recorder: Recorder,
+        resolver: Resolver,
+        places: HostPlaces | None = None,
+    ) -> None:
+        self.queue = queue
+        self.connections = connections
+        self.recorder = recorder
+        self.resolver = resolver
+        self.places = places
+        self.stage = Stage.CONNECTING
+        self.leases: set[UUID] = set()
+        self.more_work = asyncio.Event()
+        self.stopping = False
+        self.delivered = 0
+        self.keeps_queue = True  # nobody else may pick the queue
+        self._since = time.monotonic()
+        self._held: Claim | None = None
+        self.version = 0  # of the configuration that this turn works by
+
+    @property
+    def is_slow(self) -> bool:
+        """A next hop that takes long to answer must not take the place of one that would."""
+        return self.stage is Stage.CONNECTING and time.monotonic() - self._since > SLOW
+
+    @property
+    def is_over(self) -> bool:
+        return self.stopping or time.monotonic() - self._since > TURN
+
+    async def run(self) -> None:
+        """Take the turn. Whatever happens, claims are reported or given back, and the queue is free again."""
+        try:
+            await self.take_turn()
+        except Exception:
+            # The edge of a turn: a fault of ours is a delay, never a loss (invariant 10).
+            logger.exception("The queue %s of %s failed.", self.queue.next_hop_domain, self.queue.tenant_id)
+            await self._fail_internally()
+        finally:
+            await asyncio.shield(self._clean_up())
+
+    async def take_turn(self) -> None:
+        raise NotImplementedError
+
+    def begin_sending(self) -> None:
+        self.stage = Stage.SENDING
+        self._since = time.monotonic()
+
+    async def next_batch(self, limit: int) -> Claim:
+        """Claim what is due here, after routing again whatever an older configuration routed."""
+        while True:
+            async with self.connections.lend() as connection:
+                batch = await self._hold(claim(connection, self.queue.id, limit))
+                moved = batch.is_outdated and not self.queue.is_mailbox
+                if moved:
+                    batch = await self._hold(reroute_claim(connection, batch))
+            if moved and batch.is_empty and not self.is_over:
+                continue
+            # Our own settings may have changed with it: the next turn reads them afresh.
+            if self.version and batch.config_version > self.version:
+                self.stopping = True
+            self.version = batch.config_version or self.version
+            return batch
+
+    # What a turn does with its claims ----------------------------------------------------------------------
+
+    async def fail_all(self, batch: Claim, verdict: Verdict, connector: str = "") -> None:
+        """Report the same for all that was claimed: the next hop cannot be reached, or never will be."""
+        at = datetime.now(UTC)
+        retry_at = await self.back_off(batch, verdict, at) if verdict.status is Outcome.TRANSIENT else None
+        for message in batch.messages:
+            results = tuple(Result(delivery, verdict, retry_at) for delivery in message.deliveries)
+            await self.recorder.put(Report(message, batch.lease_id, results, at, connector))
+        self.let_go(batch)
+
+    async def back_off(self, batch: Claim, verdict: Verdict, at: datetime | None = None) -> datetime:
+        """Put the whole queue on its retry clock."""
+        at = at or datetime.now(UTC)
+        count = self.queue.retry_count + 1
+        retry_at = batch.clock.next_attempt(at, count)
+        await self.change_queue(QueueChange(self.queue.id, count, retry_at, verdict, at))
+        return retry_at
+
+    async def change_queue(self, change: QueueChange) -> None:
+        """Record the queue's new state; that frees it, too."""
+        await self.recorder.put(change)
+        self.keeps_queue = False
+
+    async def free(self, after: timedelta = timedelta(0)) -> None:
+        """Let others pick the queue."""
+        if self.keeps_queue:
+            self.keeps_queue = False
+            async with self.connections.lend() as connection:
+                await free_queue(connection, self.queue.id, after)
+
+    def reported(self, message: ClaimedMessage) -> None:
+        """Leave a message to the recorder; its lease goes on being renewed until the turn is over."""
+        if self._held is not None:
+            self._held = replace(self._held, messages=tuple(one for one in self._held.messages if one is not message))
+
+    def let_go(self, batch: Claim) -> None:
+        self._held = None
+
+    async def give_back(self) -> None:
+        """Return what was claimed and not tried, as it was before."""
+        held, self._held = self._held, None
+        if held is not None and not held.is_empty:
+            async with self.connections.lend() as connection:
+                await release(connection, held.lease_id, held.delivery_ids)
+
+    async def _hold(self, claiming: Awaitable[Claim]) -> Claim:
+        batch = await claiming
+        self._held = batch
+        if not batch.is_empty:
+            self.leases.add(batch.lease_id)
+        return batch
+
+    async def _fail_internally(self) -> None:
+        if self._held is not None and not self._held.is_empty:
+            await self.fail_all(self._held, INTERNAL)
+
+    async def _clean_up(self) -> None:
+        try:
+            await self.give_back()
+            await self.free()
+        except Exception:
+            logger.warning("Could not give %s back; its leases will run out.", self.queue.id, exc_info=True)
+
+
+class MailboxHop(Hop):
+    """Mailboxes of one tenant: each batch is one transaction with its outcome."""
+
+    @override
+    async def take_turn(self) -> None:
+        self.begin_sending()
+        while not self.is_over:
+            batch = await self.next_batch(BATCH)
+            if batch.is_empty:
+                return
+            async with self.connections.lend() as connection:
+                reports = await deliver_to_mailboxes(connection, batch)
+            self.delivered += sum(len(report.with_status(Outcome.DELIVERED)) for report in reports)
+            self.let_go(batch)

@@ -1,0 +1,115 @@
+"""Leases: renewed while their holder lives, taken back when it does not (EX1, CE3).
+
+A delivery whose lease ran out twice is poison: whatever holds it dies. It is set aside until somebody acts, and
+what stood behind it flows on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg import AsyncConnection
+
+from transport.message.reply import Reply
+from transport.models import EventId, Source
+from transport.queue.claim import CONNECTING, LEASE
+from transport.tracking.events import Subject, ainsert_events, event
+
+POISON_THRESHOLD: Final = 2  # Exchange's PoisonThreshold
+POISON_REPLY: Final = Reply(451, "4.3.0", "The message was set aside: working on it failed repeatedly")
+POISON_REASON: Final = "queue.poison"
+
+_RENEW: Final = """
+UPDATE transport_delivery SET lease_until = now() + %s WHERE state = 'active' AND lease_id = ANY(%s)
+"""
+# Rows of queues are locked in the order of their ids by everybody, so that nobody waits in a circle.
+_RENEW_QUEUES: Final = """
+WITH ours AS (
+  SELECT id FROM transport_queue WHERE id = ANY(%s) AND connecting_until IS NOT NULL ORDER BY id FOR UPDATE
+)
+UPDATE transport_queue q SET connecting_until = now() + %s FROM ours WHERE q.id = ours.id
+"""
+_FREE_QUEUE: Final = "UPDATE transport_queue SET connecting_until = now() + %s WHERE id = %s"
+_RELEASE: Final = """
+UPDATE transport_delivery
+SET state = CASE WHEN pending = 'suspend' THEN 'suspended' WHEN attempts > 0 THEN 'retry' ELSE 'ready' END,
+    pending = CASE WHEN pending = 'suspend' THEN '' ELSE pending END,
+    lease_id = NULL, lease_until = NULL
+WHERE id = ANY(%s) AND lease_id = %s AND state = 'active'
+"""
+_EXPIRE: Final = """
+WITH lost AS (
+  SELECT id FROM transport_delivery WHERE state = 'active' AND lease_until < now()
+  ORDER BY lease_until LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), back AS (
+  UPDATE transport_delivery d SET
+    state = CASE WHEN crashes + 1 >= %(threshold)s THEN 'poison' WHEN pending = 'suspend' THEN 'suspended'
+                 WHEN attempts > 0 THEN 'retry' ELSE 'ready' END,
+    pending = CASE WHEN pending = 'suspend' THEN '' ELSE pending END,
+    crashes = crashes + 1, lease_id = NULL, lease_until = NULL, next_attempt_at = now(),
+    last_error_code = CASE WHEN crashes + 1 >= %(threshold)s THEN %(code)s ELSE last_error_code END,
+    last_error_enhanced = CASE WHEN crashes + 1 >= %(threshold)s THEN %(enhanced)s ELSE last_error_enhanced END,
+    last_error_text = CASE WHEN crashes + 1 >= %(threshold)s THEN %(text)s ELSE last_error_text END,
+    last_error_reason = CASE WHEN crashes + 1 >= %(threshold)s THEN %(reason)s ELSE last_error_reason END,
+    last_error_at = CASE WHEN crashes + 1 >= %(threshold)s THEN now() ELSE last_error_at END
+  FROM lost WHERE d.id = lost.id
+  RETURNING d.state, d.recipient, d.message_id
+)
+SELECT b.state, b.recipient, m.id, m.tenant_id, m.internet_message_id, m.sender, m.subject, m.size, m.incoming
+FROM back b JOIN transport_message m ON m.id = b.message_id ORDER BY m.id
+"""
+
+
+async def renew(
+    connection: AsyncConnection[Any], lease_ids: Collection[UUID], connecting: Collection[UUID] = ()
+) -> None:
+    """Push the end of leases, and of queues that we are connecting for, out again."""
+    if lease_ids:
+        await connection.execute(_RENEW, [LEASE, list(lease_ids)])
+    if connecting:
+        await connection.execute(_RENEW_QUEUES, [list(connecting), CONNECTING])
+
+
+async def release(connection: AsyncConnection[Any], lease_id: UUID, delivery_ids: Collection[UUID]) -> None:
+    """Give back what was claimed and not tried, as it was before."""
+    if delivery_ids:
+        await connection.execute(_RELEASE, [list(delivery_ids), lease_id])
+
+
+async def free_queue(connection: AsyncConnection[Any], queue_id: UUID, after: timedelta = timedelta(0)) -> None:
+    """Let others pick the queue again, at once or a moment later."""
+    await connection.execute(_FREE_QUEUE, [after, queue_id])
+
+
+async def take_back_expired(connection: AsyncConnection[Any], limit: int = 1000) -> int:
+    """Return deliveries of dead workers to their queues, or set them aside as poison. Return how many."""
+    async with connection.transaction():
+        cursor = await connection.execute(
+            _EXPIRE,
+            {
+                "limit": limit,
+                "threshold": POISON_THRESHOLD,
+                "code": POISON_REPLY.code,
+                "enhanced": POISON_REPLY.enhanced,
+                "text": POISON_REPLY.text,
+                "reason": POISON_REASON,
+            },
+        )
+        rows = await cursor.fetchall()
+        events = [
+            event(
+                Subject(*facts),
+                EventId.POISONMESSAGE,
+                Source.POISONMESSAGE,
+                [recipient],
+                reply=POISON_REPLY,
+                reason=POISON_REASON,
+            )
+            for state, recipient, *facts in rows
+            if state == "poison"
+        ]
+        await ainsert_events(connection, events)
+    return len(rows)

@@ -1,0 +1,131 @@
+"""What became of deliveries, as values: by a peer, by the mailbox store, or by the queue itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from transport.delivery.failure import HopFailure
+from transport.delivery.outcome import Outcome, Phase, RecipientOutcome, TlsFacts
+from transport.dns.failures import DnsFailure
+from transport.message.reply import Reply
+from transport.models import EventId, Source
+from transport.queue.claim import ClaimedDelivery, ClaimedMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Why a recipient was delivered, delayed or refused: `reply` in Exchange's words, `peer_reply` in the peer's own.
+
+    Recipients of one message with equal verdicts share an event of the tracking log.
+    """
+
+    status: Outcome
+    reply: Reply
+    reason: str
+    source: Source = Source.SMTP
+    phase: str = ""
+    peer_reply: Reply | None = None
+    host: str = ""
+    endpoint: str = ""
+    tls: TlsFacts | None = None
+
+    @property
+    def words(self) -> Reply:
+        """The words that decided it, the peer's where it spoke."""
+        return self.peer_reply or self.reply
+
+    @property
+    def server(self) -> str:
+        """The next hop as the tracking log names it: name [address]:port."""
+        return f"{self.host} {self.endpoint}".strip()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the log's detail says of the attempt."""
+        facts: dict[str, Any] = {"phase": self.phase} if self.phase else {}
+        if self.tls:
+            facts["tls"] = {"version": self.tls.version, "cipher": self.tls.cipher, "verified": self.tls.verified}
+        if self.peer_reply and self.reply != self.peer_reply:
+            facts["text"] = str(self.reply)
+        return facts
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One recipient's verdict; a delayed one has its next attempt, unless the queue's schedule says when."""
+
+    delivery: ClaimedDelivery
+    verdict: Verdict
+    next_attempt_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One message's attempt, to be recorded as one story."""
+
+    message: ClaimedMessage
+    lease_id: UUID
+    results: tuple[Result, ...]
+    at: datetime
+    connector: str = ""
+    milliseconds: int | None = None
+    content: bytes | None = None  # for the notice, where one is due
+    delivered_as: tuple[EventId, Source] = (EventId.SEND, Source.SMTP)
+
+    def with_status(self, status: Outcome) -> list[Result]:
+        return [result for result in self.results if result.verdict.status is status]
+
+    @property
+    def has_failed(self) -> bool:
+        return any(result.verdict.status is Outcome.PERMANENT for result in self.results)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueChange:
+    """The queue's own state after an attempt: in back-off with an error, or working again."""
+
+    queue_id: UUID
+    retry_count: int = 0
+    next_retry_at: datetime | None = None
+    verdict: Verdict | None = None
+    at: datetime | None = None
+
+
+def verdict_of(outcome: RecipientOutcome) -> Verdict:
+    """Return a peer's answer about one recipient as a verdict."""
+    return Verdict(
+        outcome.status,
+        outcome.reply,
+        outcome.reason_code,
+        phase=outcome.phase.value,
+        peer_reply=outcome.reply,
+        host=outcome.host,
+        endpoint=outcome.endpoint or "",
+        tls=outcome.tls,
+    )
+
+
+def verdict_of_hop(failure: HopFailure) -> Verdict:
+    """Return what a next hop that nobody got through to means for all that waits for it."""
+    primary = failure.primary
+    return Verdict(
+        Outcome.PERMANENT if failure.permanent else Outcome.TRANSIENT,
+        failure.reply,
+        failure.reason_code,
+        phase=failure.phase.value,
+        peer_reply=primary.reply if primary else None,
+        host=primary.endpoint.host if primary else "",
+        endpoint=str(primary.endpoint) if primary else "",
+    )
+
+
+def verdict_of_dns(failure: DnsFailure) -> Verdict:
+    status = Outcome.PERMANENT if failure.permanent else Outcome.TRANSIENT
+    return Verdict(status, failure.reply, failure.reason_code, source=Source.DNS, phase=Phase.DNS.value)
+
+
+def as_transient(verdict: Verdict) -> Verdict:
+    return replace(verdict, status=Outcome.TRANSIENT)

@@ -1,0 +1,211 @@
+"""The turn of a queue that leaves by a send connector: MX or smart hosts, one connection, many messages."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from typing_extensions import override
+
+from transport.delivery.client import SmtpConnection
+from transport.delivery.failure import HopFailure
+from transport.delivery.hop import open_connection
+from transport.delivery.options import Endpoint
+from transport.delivery.outcome import Outcome, OutgoingMessage, OutgoingRecipient
+from transport.dns.failures import DnsFailure
+from transport.queue.claim import Claim, ClaimedDelivery, ClaimedMessage, load_bodies
+from transport.queue.connector import Connector, load_connector
+from transport.queue.hop import BATCH, INTERNAL, Hop, Stage
+from transport.queue.notices import MAX_RETURNED
+from transport.queue.outcomes import QueueChange, Report, Result, Verdict, verdict_of, verdict_of_dns, verdict_of_hop
+from transport.queue.reroute import reroute_claim
+from transport.routing.retry import RetryClock
+
+logger = logging.getLogger(__name__)
+
+PROBE: Final = 10  # from a queue that failed last time: enough to see whether it works again
+LINGER: Final = 0.3  # seconds that a connection waits for more to send
+CHUNK: Final = 1024 * 1024  # octets of bodies in memory at a time
+CROWDED: Final = timedelta(milliseconds=500)  # until a queue is picked again whose host has connections enough
+HOPELESS_BATCH: Final = 10  # messages put off one after the other: the next hop itself is not willing
+
+
+class SmtpHop(Hop):
+    @override
+    async def take_turn(self) -> None:
+        connector = await self._connector()
+        most = connector.max_messages_per_connection or BATCH if connector else BATCH
+        batch = await self.next_batch(min(most, PROBE if self.queue.retry_count else BATCH))
+        if batch.is_empty:
+            return
+        if connector is None:
+            await self._without_connector(batch)
+            return
+        opened, place = None, None
+        try:
+            endpoints = await connector.endpoints(self.queue.next_hop_domain, self.resolver)
+            place, is_crowded = await self._place_at(endpoints)
+            if is_crowded:
+                await self.give_back()
+                await self.free(CROWDED)
+                return
+            opened = await open_connection(endpoints, connector.options)
+            await self._works()
+            await self._converse(opened, connector, batch)
+        except DnsFailure as failure:
+            await self.fail_all(batch, verdict_of_dns(failure), connector.name)
+        except HopFailure as failure:
+            await self.fail_all(batch, verdict_of_hop(failure), connector.name)
+        finally:
+            if opened is not None:
+                await opened.quit()
+            if self.places is not None and place is not None:
+                await self.places.give_back(place)
+
+    async def _connector(self) -> Connector | None:
+        if self.queue.connector_id is None:
+            return None
+        async with self.connections.lend() as connection:
+            connector = await load_connector(connection, self.queue.connector_id)
+        self.version = connector.config_version if connector else 0
+        return connector
+
+    async def _without_connector(self, batch: Claim) -> None:
+        """Route again what waits for a connector that is gone or switched off, whatever its version says."""
+        async with self.connections.lend() as connection:
+            remaining = await reroute_claim(connection, batch)
+        self.let_go(batch)
+        if not remaining.is_empty:
+            await self.fail_all(remaining, INTERNAL)
+
+    async def _place_at(self, endpoints: list[Endpoint]) -> tuple[int | None, bool]:
+        """Take one of the platform's connections to the host; the second value says that there was none."""
+        if self.places is None or not endpoints:
+            return None, False
+        place = await self.places.take(endpoints[0].address)
+        return place, place is None
+
+    async def _works(self) -> None:
+        """The connection stands: the queue is out of back-off, and others may help with it."""
+        self.begin_sending()
+        if self.queue.retry_count or self.queue.has_error:
+            await self.change_queue(QueueChange(self.queue.id, at=datetime.now(UTC)))
+        else:
+            await self.free()
+
+    async def _converse(self, opened: SmtpConnection, connector: Connector, batch: Claim) -> None:
+        """Send batch after batch while there is something to send and the connection may be used."""
+        left = connector.max_messages_per_connection or BATCH
+        while True:
+            reports = await self._send_batch(opened, connector, batch, left)
+            left -= len(reports)
+            await self._judge(batch, reports, opened)
+            if left <= 0 or not opened.is_usable or self.is_over:
+                return
+            batch = await self._next_or_linger(min(BATCH, left), opened)
+            if batch.is_empty:
+                return
+
+    async def _next_or_linger(self, limit: int, opened: SmtpConnection) -> Claim:
+        """Claim more; where there is nothing, keep the connection for a moment in case something comes."""
+        batch = await self.next_batch(limit)
+        deadline = time.monotonic() + LINGER
+        while batch.is_empty and opened.is_usable and not self.is_over:
+            self.stage = Stage.IDLE
+            self.more_work.clear()
+            try:
+                async with asyncio.timeout(deadline - time.monotonic()):
+                    await self.more_work.wait()
+            except TimeoutError:
+                break
+            batch = await self.next_batch(limit)
+        self.stage = Stage.SENDING
+        return batch
+
+    async def _send_batch(self, opened: SmtpConnection, connector: Connector, batch: Claim, limit: int) -> list[Report]:
+        """Send a batch; what the connection did not live to see goes back as it was."""
+        reports: list[Report] = []
+        for chunk in _chunks(batch.messages[:limit]):
+            async with self.connections.lend() as connection:
+                bodies = await load_bodies(connection, [message.id for message in chunk])
+            for message in chunk:
+                if not opened.is_usable:
+                    break
+                report = await self._send(opened, connector, batch, message, bodies.pop(message.id, None))
+                await self.recorder.put(report)
+                self.reported(message)
+                reports.append(report)
+        await self.give_back()
+        return reports
+
+    async def _send(
+        self, opened: SmtpConnection, connector: Connector, batch: Claim, message: ClaimedMessage, content: bytes | None
+    ) -> Report:
+        started = time.monotonic()
+        if content is None:
+            logger.error("The bytes of message %s are gone.", message.id)
+            verdicts = [INTERNAL] * len(message.deliveries)
+        else:
+            verdicts = [verdict_of(outcome) for outcome in await opened.send(outgoing(message, content))]
+        at = datetime.now(UTC)
+        pairs = zip(message.deliveries, verdicts, strict=True)
+        results = tuple(_result(delivery, verdict, batch.clock, at) for delivery, verdict in pairs)
+        self.delivered += sum(verdict.status is Outcome.DELIVERED for verdict in verdicts)
+        milliseconds = round((time.monotonic() - started) * 1000)
+        report = Report(message, batch.lease_id, results, at, connector.name, milliseconds)
+        # A notice quotes the beginning at most; the recorder's line must not hold whole messages.
+        return replace(report, content=content[: MAX_RETURNED + 1]) if content and report.has_failed else report
+
+    async def _judge(self, batch: Claim, reports: list[Report], opened: SmtpConnection) -> None:
+        """Say of the queue what its messages met with, where not one got through."""
+        put_off = [one.verdict for report in reports for one in report.with_status(Outcome.TRANSIENT)]
+        if self.delivered or not put_off:
+            return
+        if not opened.is_usable or len(put_off) >= HOPELESS_BATCH:
+            # As good as a peer that does not answer: it drops the connection, or puts off whatever we send.
+            await self.back_off(batch, put_off[-1])
+            self.stopping = True
+        else:
+            await self.change_queue(QueueChange(self.queue.id, verdict=put_off[-1], at=datetime.now(UTC)))
+
+
+def outgoing(message: ClaimedMessage, content: bytes) -> OutgoingMessage:
+    """Return a message as the SMTP client takes it."""
+    return OutgoingMessage(
+        key=message.id,
+        sender=message.sender,
+        recipients=tuple(
+            OutgoingRecipient(one.id, one.recipient, one.notify or None, one.original_recipient or None)
+            for one in message.deliveries
+        ),
+        content=content,
+        body_8bit=message.is_8bit,
+        smtputf8=message.smtputf8,
+        envid=message.envid or None,
+        ret=message.ret or None,
+    )
+
+
+def _result(delivery: ClaimedDelivery, verdict: Verdict, clock: RetryClock, at: datetime) -> Result:
+    if verdict.status is not Outcome.TRANSIENT:
+        return Result(delivery, verdict)
+    return Result(delivery, verdict, clock.next_attempt(at, delivery.attempts + 1))
+
+
+def _chunks(messages: Iterable[ClaimedMessage]) -> Iterator[list[ClaimedMessage]]:
+    """Cut a batch so that little more than CHUNK octets of it are in memory at a time."""
+    chunk: list[ClaimedMessage] = []
+    size = 0
+    for message in messages:
+        if chunk and size + message.size > CHUNK:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(message)
+        size += message.size
+    if chunk:
+        yield chunk
