@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
 from transport.delivery.classify import classify
-from transport.delivery.commands import DATA, QUIT, RSET, Extensions, mail_command, rcpt_command
+from transport.delivery.commands import DATA, QUIT, RSET, Extensions
 from transport.delivery.options import Endpoint, HopOptions
 from transport.delivery.outcome import Outcome, OutgoingMessage, Phase, RecipientOutcome, TlsFacts
-from transport.delivery.transaction import NO_FINAL_REPLY, Transaction
+from transport.delivery.transaction import END_OF_DATA, NO_FINAL_REPLY, Transaction
 from transport.delivery.transcript import TranscriptLine
-from transport.delivery.wire import Wire, WireTrouble
-from transport.message.lines import data_block
+from transport.delivery.wire import CHUNK, Wire, WireTrouble
 from transport.message.reply import Reply
 
-END_OF_DATA = b".\r\n"
 NOT_USABLE = Reply(421, "4.4.2", "The connection to the next hop was lost before this message")
 
 
@@ -48,18 +47,28 @@ class SmtpConnection:
 
     async def send(self, message: OutgoingMessage) -> list[RecipientOutcome]:
         """Send one message and return one outcome per recipient, in order. Raises nothing but CancelledError."""
-        transaction = Transaction(message, self.endpoint, self.tls)
-        transaction.refuse_unsendable(self.extensions, self._options.refuse_8bit_to_7bit)
-        if transaction.open:
-            finished = False
-            try:
-                await self._transact(transaction)
-                finished = True
-            finally:
-                # A cancelled transaction leaves the peer in the middle of something.
-                if not finished:
-                    self.abort()
+        transaction = self._begin(message)
+        await self._run(transaction, None)
         return transaction.outcomes()
+
+    async def send_all(
+        self, messages: Iterable[OutgoingMessage]
+    ) -> AsyncGenerator[tuple[OutgoingMessage, list[RecipientOutcome]], None]:
+        """Send one after the other; the next envelope travels with the content before it, which saves a round trip.
+
+        To stop, let `messages` end: it is asked for one message ahead. Leaving the loop early closes the connection.
+        """
+        transactions = (self._begin(message) for message in messages)
+        current = next(transactions, None)
+        try:
+            while current is not None:
+                following = next(transactions, None)
+                await self._run(current, following)
+                yield current.message, current.outcomes()
+                current = following
+        finally:
+            if current is not None and current.is_sent:
+                self.abort()
 
     async def quit(self) -> None:
         """Say goodbye if the peer still listens, and close; takes at most the quit time limit twice."""
@@ -82,13 +91,32 @@ class SmtpConnection:
     ) -> None:
         await self.quit()
 
-    async def _transact(self, transaction: Transaction) -> None:
+    def _begin(self, message: OutgoingMessage) -> Transaction:
+        transaction = Transaction(message, self.endpoint, self.tls)
+        transaction.refuse_unsendable(self.extensions, self._options.refuse_8bit_to_7bit)
+        if transaction.open:
+            transaction.prepare(self.extensions)
+        return transaction
+
+    async def _run(self, transaction: Transaction, following: Transaction | None) -> None:
+        if not transaction.open:
+            return
+        finished = False
         try:
-            self._require_silence()
-            # Stuffed and normalised once, so that the size announced is that of what goes out.
-            block = data_block(transaction.message.content)
-            if await self._envelope(transaction, len(block) - len(END_OF_DATA)):
-                await self._content(transaction, block)
+            await self._transact(transaction, following)
+            finished = True
+        finally:
+            transaction.is_sent = False
+            # A cancelled transaction leaves the peer in the middle of something.
+            if not finished:
+                self.abort()
+
+    async def _transact(self, transaction: Transaction, following: Transaction | None) -> None:
+        try:
+            if not (transaction.is_sent and self._is_usable):
+                self._require_silence()
+            if await self._envelope(transaction):
+                await self._content(transaction, following)
         except WireTrouble as trouble:
             self._is_usable = False
             reply = trouble.reply
@@ -105,23 +133,21 @@ class SmtpConnection:
             raise WireTrouble(NOT_USABLE, "peer.dropped")
         raise WireTrouble(unasked, classify(Phase.MAIL, unasked) if unasked.code == 421 else "peer.protocol")
 
-    async def _envelope(self, transaction: Transaction, size: int) -> bool:
+    async def _envelope(self, transaction: Transaction) -> bool:
         """Go through MAIL, RCPT and DATA; returns whether the peer waits for the content of somebody's message."""
         recipients = list(transaction.open)
-        mail_line = mail_command(transaction.message, size, self.extensions)
-        rcpt_lines = [rcpt_command(recipient, self.extensions) for recipient in recipients]
         self._envelope_deadline = self._wire.now() + self._envelope_limit(len(recipients))
         if self._pipelining:
-            await self._send_group([mail_line, *rcpt_lines, DATA])
+            await self._send_group(transaction)
         if self._needs_reset:
             await self._reply_to(RSET, Phase.MAIL)
-        mail = await self._reply_to(mail_line, Phase.MAIL)
+        mail = await self._reply_to(transaction.mail_line, Phase.MAIL)
         self._needs_reset = True
         if not mail.is_success:
             transaction.refuse_all(mail, Phase.MAIL)
             if not self._pipelining:
                 return False
-        for recipient, line in zip(recipients, rcpt_lines, strict=True):
+        for recipient, line in zip(recipients, transaction.rcpt_lines, strict=True):
             transaction.phase = Phase.RCPT
             transaction.judge_recipient(recipient, await self._reply_to(line, Phase.RCPT))
         if not transaction.accepted and not self._pipelining:
@@ -132,14 +158,14 @@ class SmtpConnection:
     def _envelope_limit(self, recipients: int) -> float:
         return self._timeouts.envelope + self._timeouts.recipient * recipients
 
-    async def _send_group(self, commands: list[bytes]) -> None:
+    async def _send_group(self, transaction: Transaction) -> None:
         """Write a whole group at once and collect its replies (RFC 2920 3.1: DATA comes last in a group)."""
-        if self._needs_reset:
-            commands.insert(0, RSET)
-        self._wire.write(b"".join(commands))
+        count = len(transaction.rcpt_lines) + 2 + self._needs_reset
+        if not transaction.is_sent:
+            self._wire.write(RSET + transaction.group() if self._needs_reset else transaction.group())
         # What came before a loss still counts: a refused recipient stays refused. The loss shows up at the first gap.
         with suppress(WireTrouble):
-            await self._wire.wait_for(len(commands), self._envelope_deadline - self._wire.now())
+            await self._wire.wait_for(count, self._envelope_deadline - self._wire.now())
 
     async def _reply_to(self, command: bytes, phase: Phase) -> Reply:
         """Return the reply to a command, which a group has sent already. RFC 5321 3.8: a 421 ends everything."""
@@ -169,9 +195,12 @@ class SmtpConnection:
         self._is_usable = nobody.code != 421
         return False
 
-    async def _content(self, transaction: Transaction, block: bytes) -> None:
+    async def _content(self, transaction: Transaction, following: Transaction | None) -> None:
         wire = self._wire
-        finished = await wire.write_content(block, self._timeouts.block)
+        ahead = following if following is not None and self._may_send_ahead(transaction, following) else None
+        finished = await wire.write_content(transaction.block, self._timeouts.block, ahead.group() if ahead else b"")
+        if ahead:
+            ahead.is_sent = True
         if finished:
             transaction.phase = Phase.FINAL
         await wire.wait_for(1, self._timeouts.final)
@@ -183,3 +212,7 @@ class SmtpConnection:
         if reply.code < 400 and not (finished and reply.is_success):
             raise WireTrouble(reply, "peer.protocol")
         transaction.settle_open(reply, Phase.FINAL, status=Outcome.TRANSIENT if reply.code == 421 else None)
+
+    def _may_send_ahead(self, transaction: Transaction, following: Transaction) -> bool:
+        """RFC 2920 3.1 lets content be followed by the next envelope; large content waits for its verdict alone."""
+        return self._pipelining and bool(following.open) and len(transaction.block) <= CHUNK

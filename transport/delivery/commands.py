@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from transport.delivery.outcome import OutgoingMessage, OutgoingRecipient
 from transport.message.address import InvalidAddress, domain_to_a
@@ -27,26 +27,24 @@ _MAX_PATH = 1000
 class Extensions:
     """What the peer's EHLO offered."""
 
-    keywords: Mapping[str, str]
+    keywords: Mapping[str, str] = field(default_factory=dict)
+    max_size: int | None = None  # the peer's fixed limit (RFC 1870), None where it has or names none
+    auth_mechanisms: frozenset[str] = frozenset()
 
     @classmethod
     def parse(cls, ehlo_text: str) -> Extensions:
         """Read the text of an EHLO reply; the first line is the peer's name."""
         pairs = (line.replace("AUTH=", "AUTH ", 1).split(None, 1) for line in ehlo_text.split("\n")[1:])
-        return cls({pair[0].upper(): pair[1] if len(pair) > 1 else "" for pair in pairs if pair})
+        keywords = {pair[0].upper(): pair[1].strip() if len(pair) > 1 else "" for pair in pairs if pair}
+        mechanisms = frozenset(keywords.get("AUTH", "").upper().split())
+        return cls(keywords, _size_limit(keywords.get("SIZE", "")), mechanisms)
 
     def __contains__(self, keyword: str) -> bool:
         return keyword in self.keywords
 
-    @property
-    def max_size(self) -> int | None:
-        """The peer's fixed limit (RFC 1870), None where it has or names none."""
-        text = self.keywords.get("SIZE", "")
-        return int(text) or None if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
-    @property
-    def auth_mechanisms(self) -> frozenset[str]:
-        return frozenset(self.keywords.get("AUTH", "").upper().split())
+def _size_limit(text: str) -> int | None:
+    return int(text) or None if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
 def is_sendable_path(address: str) -> bool:

@@ -166,7 +166,7 @@ class _Opening:
         if not reply.is_success:
             self._refused(reply)
         self._refuse_ourselves(reply)
-        return Extensions({})
+        return Extensions()
 
     def _refuse_ourselves(self, hello: Reply) -> None:
         """A peer that greets with our own name is this system, whatever address led here (RFC 5321 5.1)."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from transport.message.reply import MAX_LINE, MAX_LINES, Reply
 
 MAX_REPLY = 65_536
+
+_REPLY_LINE = re.compile(rb"[2-5][0-9]{2}(?:[ \r-]|$)")
 
 
 class NotSmtp(Exception):
@@ -51,30 +54,26 @@ class ReplyReader:
         self._lines.clear()
 
     def _take(self, line: bytes) -> Reply | None:
+        line = line[:MAX_LINE]
+        if not self._lines and (reply := _single(line)):
+            return reply
         begun = self._lines
-        if line[3:4] != b"-" and not begun and _is_reply_line(line):
-            return _single(line[:MAX_LINE])
-        begun.append(line[:MAX_LINE])
-        if not _is_reply_line(line):
+        begun.append(line)
+        if not _REPLY_LINE.match(line):
             # Inside a reply a stray line is only odd; in place of a reply it means that this is not SMTP.
             if len(begun) == 1:
                 raise NotSmtp("is no SMTP reply", line)
-            line = b"250-"
         elif line[:1] != begun[0][:1]:
             raise NotSmtp("contradicts itself", b" / ".join(text.rstrip() for text in begun[-2:]))
+        elif line[3:4] != b"-":
+            self._lines = []
+            return Reply.parse(begun)
         if len(begun) > MAX_LINES:
             raise NotSmtp("has too many lines", begun[0])
-        if line[3:4] == b"-":
-            return None
-        self._lines = []
-        return Reply.parse(begun)
-
-
-def _is_reply_line(line: bytes) -> bool:
-    return line[:1] in b"2345" and line[:3].isdigit() and len(line) >= 3 and line[3:4] in b" -\r"
+        return None
 
 
 @lru_cache(maxsize=1024)
-def _single(line: bytes) -> Reply:
-    """Most replies are the same few lines over and over."""
-    return Reply.parse([line])
+def _single(line: bytes) -> Reply | None:
+    """Return the reply if one line is all of it: most replies are the same few lines over and over."""
+    return Reply.parse([line]) if line[3:4] != b"-" and _REPLY_LINE.match(line) else None

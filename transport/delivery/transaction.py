@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from transport.delivery.classify import classify
-from transport.delivery.commands import Extensions, is_sendable_path, needs_smtputf8, without_u_label
+from transport.delivery.commands import (
+    DATA,
+    Extensions,
+    is_sendable_path,
+    mail_command,
+    needs_smtputf8,
+    rcpt_command,
+    without_u_label,
+)
 from transport.delivery.options import Endpoint
 from transport.delivery.outcome import (
     Outcome,
@@ -16,8 +24,10 @@ from transport.delivery.outcome import (
     TlsFacts,
     status_of,
 )
+from transport.message.lines import data_block
 from transport.message.reply import Reply
 
+END_OF_DATA = b".\r\n"
 NUL_IN_CONTENT = Reply(554, "5.6.0", "The message contains NUL characters, which may not be sent")
 NO_8BIT = Reply(554, "5.6.3", "The message has 8-bit content and the next hop takes only 7-bit content")
 NO_SMTPUTF8 = Reply(553, "5.6.7", "The message needs SMTPUTF8, which the next hop does not offer")
@@ -34,10 +44,24 @@ class Transaction:
         self.open = list(message.recipients)
         self.accepted: list[OutgoingRecipient] = []
         self.phase = Phase.MAIL
+        self.is_sent = False
+        self.block = b""
+        self.mail_line = b""
+        self.rcpt_lines: list[bytes] = []
         self._host = endpoint.host
         self._endpoint = str(endpoint)
         self._tls = tls
         self._settled: dict[int, RecipientOutcome] = {}
+
+    def prepare(self, extensions: Extensions) -> None:
+        """Make the bytes once: stuffed and normalised, so that the size announced is that of what goes out."""
+        self.block = data_block(self.message.content)
+        self.mail_line = mail_command(self.message, len(self.block) - len(END_OF_DATA), extensions)
+        self.rcpt_lines = [rcpt_command(recipient, extensions) for recipient in self.open]
+
+    def group(self) -> bytes:
+        """Return the whole envelope as one pipelined group."""
+        return b"".join((self.mail_line, *self.rcpt_lines, DATA))
 
     def outcomes(self) -> list[RecipientOutcome]:
         """Return the outcomes in the order of the message's recipients."""

@@ -30,21 +30,25 @@ class TranscriptLine:
     at: float
 
 
+_Entry = bytes | str | int | list[Reply]
+
+
 class Transcript:
     """Keeps the opening and the most recent exchanges; rendering waits until somebody reads it."""
 
     def __init__(self) -> None:
         self._begun = time.monotonic()
-        self._opening: list[tuple[Direction, bytes | str | int | Reply, float]] = []
-        self._recent: deque[tuple[Direction, bytes | str | int | Reply, float]] = deque(maxlen=RECENT_LINES)
+        self._opening: list[tuple[Direction, _Entry, float]] = []
+        self._recent: deque[tuple[Direction, _Entry, float]] = deque(maxlen=RECENT_LINES)
         self.cut = 0
 
     def sent(self, data: bytes) -> None:
         """Note commands that went out; callers pass masked bytes for secrets and nothing for content."""
         self._add(Direction.SENT, data)
 
-    def received(self, reply: Reply) -> None:
-        self._add(Direction.RECEIVED, reply)
+    def received(self, replies: list[Reply]) -> None:
+        """Note replies that came in together."""
+        self._add(Direction.RECEIVED, replies)
 
     def content(self, size: int) -> None:
         """Note that so many bytes of content went out; the bytes themselves are the user's."""
@@ -67,7 +71,7 @@ class Transcript:
         """Return the whole as lines of `time direction text`."""
         return "\n".join(f"{line.at:8.3f} {line.direction} {line.text}" for line in self.lines())
 
-    def _add(self, direction: Direction, what: bytes | str | int | Reply) -> None:
+    def _add(self, direction: Direction, what: _Entry) -> None:
         entry = (direction, what, time.monotonic())
         if len(self._opening) < OPENING_LINES:
             self._opening.append(entry)
@@ -77,9 +81,9 @@ class Transcript:
         self._recent.append(entry)
 
 
-def _rendered(what: bytes | str | int | Reply) -> list[str]:
-    if isinstance(what, Reply):
-        return [line[:MAX_LINE] for line in what.wire().split("\r\n")]
+def _rendered(what: _Entry) -> list[str]:
+    if isinstance(what, list):
+        return [line[:MAX_LINE] for reply in what for line in reply.wire().split("\r\n")]
     if isinstance(what, bytes):
         return [line[:MAX_LINE] for line in what.decode("utf-8", "backslashreplace").splitlines()]
     if isinstance(what, int):

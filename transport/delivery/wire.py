@@ -59,10 +59,11 @@ class Wire(asyncio.Protocol):
     @override
     def data_received(self, data: bytes) -> None:
         shutting_down = False
-        for reply in self._reader.feed(data):
-            self.transcript.received(reply)
-            self.replies.append(reply)
-            shutting_down = shutting_down or reply.code == 421
+        replies = self._reader.feed(data)
+        if replies:
+            self.transcript.received(replies)
+            self.replies.extend(replies)
+            shutting_down = any(reply.code == 421 for reply in replies)
         if error := self._reader.error:
             self.transcript.note(error.reply.text)
             self._fail(WireTrouble(error.reply, "peer.protocol"))
@@ -97,12 +98,18 @@ class Wire(asyncio.Protocol):
         self.transcript.sent(data if shown is None else shown)
         self._send(data)
 
-    async def write_content(self, block: bytes, timeout: float) -> bool:
-        """Send content at the peer's pace; returns False where it answers, or hangs up, without having seen the end."""
+    async def write_content(self, block: bytes, timeout: float, then: bytes = b"") -> bool:
+        """Send content at the peer's pace; returns False where it answers, or hangs up, without having seen the end.
+
+        `then` goes out in the same write; only short content may be followed by something.
+        """
         if len(block) <= CHUNK:
-            self._send(block)
+            self._send(block + then)
             self.transcript.content(len(block))
+            if then:
+                self.transcript.sent(then)
             return True
+        assert not then
         for start in range(0, len(block), CHUNK):
             while self._paused and not self.trouble and not self.replies:
                 await self._wait(1, timeout)

@@ -365,3 +365,61 @@ async def test_a_cancelled_send_leaves_no_usable_connection(options: HopOptions,
                 await connection.send(message)
         assert not connection.is_usable
         await connection.quit()
+
+
+def numbered(count: int) -> list[OutgoingMessage]:
+    return [replace(outgoing("bob@a.example"), key=number) for number in range(count)]
+
+
+@both_ways
+async def test_send_all_delivers_each_message_once_and_in_order(
+    options: HopOptions, extensions: tuple[str, ...]
+) -> None:
+    messages = [replace(message, content=f"Subject: {message.key}\r\n".encode()) for message in numbered(20)]
+    messages[7] = replace(messages[7], content=b"a\0b")
+    async with StubSmtp(extensions=extensions) as stub, await open_connection([stub.endpoint], options) as connection:
+        seen = [(message.key, outcome.status) async for message, [outcome] in connection.send_all(messages)]
+    statuses = {7: Outcome.PERMANENT}
+    assert seen == [(number, statuses.get(number, Outcome.DELIVERED)) for number in range(20)]
+    assert [received.content for received in stub.messages] == [
+        message.content for message in messages if message.key != 7
+    ]
+
+
+async def test_an_envelope_sent_ahead_survives_refusals_before_it(options: HopOptions) -> None:
+    def refuse_some(command: str) -> str:
+        return "550 5.1.1 No" if "bad" in command else "250 Ok"
+
+    replies = iter(["550 5.6.0 Not this", "250 Ok", "250 Ok"])
+    messages = [outgoing("a@x.example"), outgoing("bad@x.example"), outgoing("a@x.example"), outgoing("c@x.example")]
+    stub = StubSmtp({"rcpt": refuse_some, "final": lambda _: next(replies)})
+    async with stub, await open_connection([stub.endpoint], options) as connection:
+        outcomes = [outcome async for _, [outcome] in connection.send_all(messages)]
+    assert [(outcome.status, outcome.phase) for outcome in outcomes] == [
+        (Outcome.PERMANENT, Phase.FINAL),
+        (Outcome.PERMANENT, Phase.RCPT),
+        (Outcome.DELIVERED, Phase.FINAL),
+        (Outcome.DELIVERED, Phase.FINAL),
+    ]
+    assert [received.rcpts for received in stub.messages] == [["RCPT TO:<a@x.example>"], ["RCPT TO:<c@x.example>"]]
+
+
+@pytest.mark.parametrize("trouble", [RESET, SILENCE, "421 4.3.2 Enough", Raw(b"nonsense\r\n")])
+async def test_an_envelope_sent_ahead_into_trouble_is_transient(options: HopOptions, trouble: Script) -> None:
+    async with StubSmtp({"final": trouble}) as stub, await open_connection([stub.endpoint], options) as connection:
+        outcomes = [outcome async for _, [outcome] in connection.send_all(numbered(3))]
+    assert [(outcome.status, outcome.phase) for outcome in outcomes] == [
+        (Outcome.TRANSIENT, Phase.FINAL),
+        (Outcome.TRANSIENT, Phase.MAIL),
+        (Outcome.TRANSIENT, Phase.MAIL),
+    ]
+
+
+async def test_leaving_send_all_early_sends_nothing_more(options: HopOptions) -> None:
+    async with StubSmtp() as stub, await open_connection([stub.endpoint], options) as connection:
+        sending = connection.send_all(numbered(5))
+        async for _ in sending:
+            break
+        await sending.aclose()
+        assert not connection.is_usable
+    assert len(stub.messages) == 1

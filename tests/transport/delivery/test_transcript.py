@@ -19,7 +19,7 @@ def test_a_long_dialogue_keeps_its_beginning_and_its_end() -> None:
 def test_groups_and_replies_are_shown_line_by_line() -> None:
     transcript = Transcript()
     transcript.sent(b"MAIL FROM:<a@x>\r\nRCPT TO:<b@x>\r\n")
-    transcript.received(Reply(250, "2.0.0", "one\ntwo\x1b[2J"))
+    transcript.received([Reply(250, "2.0.0", "one\ntwo\x1b[2J")])
     assert [(line.direction.value, line.text) for line in transcript.lines()] == [
         (">", "MAIL FROM:<a@x>"),
         (">", "RCPT TO:<b@x>"),
