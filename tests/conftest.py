@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -9,6 +10,7 @@ from django.test import Client
 
 from tenants.models import Mailbox, Membership, Tenant, User
 from tests import factories
+from tests.platform_process import PlatformProcess
 
 
 @dataclass
@@ -70,3 +72,10 @@ def as_operator(operator: User) -> Client:
     client = Client()
     client.force_login(operator)
     return client
+
+
+@pytest.fixture(scope="session")
+def platform() -> Iterator[PlatformProcess]:
+    """The whole platform, started as a person does, with lab and demo tenant; shared, so leave it as you find it."""
+    with PlatformProcess() as process:
+        yield process

@@ -1,0 +1,122 @@
+"""Debian's Postfix as the server that we send to, and as one that sends to us."""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import ssl
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.platform_process import ApiCaller, PlatformProcess, eventually
+from tests.system.postfix import DOMAIN, Postfix
+
+pytestmark = pytest.mark.system
+
+ANN, BOB = "ann@contoso.example", "bob@contoso.example"
+
+
+@pytest.fixture
+def token() -> str:
+    return f"token-{uuid4().hex}"
+
+
+@pytest.fixture
+def as_ann(platform: PlatformProcess) -> Iterator[smtplib.SMTP]:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with smtplib.SMTP(platform.host, platform.submission_port, timeout=20) as client:
+        client.starttls(context=context)
+        client.login(ANN, platform.logins[ANN])
+        yield client
+
+
+def letter(token: str, *, to: str, body: str = "Hello.") -> bytes:
+    lines = [f"From: {ANN}", f"To: {to}", f"Subject: {token}", f"Message-ID: <{token}@contoso.example>", "", body, ""]
+    return "\r\n".join(lines).encode()
+
+
+def events(api: ApiCaller, token: str, **wanted: str) -> list[dict[str, Any]]:
+    query = "&".join(f"{name}={value}" for name, value in ({"subject": token} | wanted).items())
+    found: list[dict[str, Any]] = api.get(f"tracking-events/?{query}").body["results"]
+    return found
+
+
+def taken(postfix: Postfix, token: str) -> bytes:
+    def probe() -> bytes | None:
+        return next((mail for mail in postfix.received() if token.encode() in mail), None)
+
+    mail = eventually(probe)
+    assert mail is not None
+    return mail
+
+
+def logged(postfix: Postfix, pattern: str) -> re.Match[str]:
+    found = eventually(lambda: re.search(pattern, postfix.log))
+    assert found is not None
+    return found
+
+
+@pytest.mark.usefixtures("route_to_postfix")
+def test_postfix_takes_what_we_send_byte_for_byte(as_ann: smtplib.SMTP, postfix: Postfix, token: str) -> None:
+    awkward = "\r\n".join([".", "..two dots", "From here on", "Grüße, 8 bits", "x" * 900, "trailing blank "])
+    sent = letter(token, to=f"carol@{DOMAIN}", body=awkward)
+    as_ann.sendmail(ANN, [f"carol@{DOMAIN}"], sent, mail_options=["BODY=8BITMIME"])
+    received = taken(postfix, token).replace(b"\n", b"\r\n")
+    assert received.endswith(sent)
+    # The client's address is nobody's business beyond us (design §12.17).
+    assert b"[127.0.0.1]" not in received.partition(b"mail.contoso.example")[2].partition(b"From:")[0]
+
+
+@pytest.mark.usefixtures("route_to_postfix")
+def test_the_way_to_postfix_is_encrypted_and_told(
+    as_ann: smtplib.SMTP, postfix: Postfix, contoso_api: ApiCaller, token: str
+) -> None:
+    as_ann.sendmail(ANN, [f"carol@{DOMAIN}"], letter(token, to=f"carol@{DOMAIN}"))
+    taken(postfix, token)
+    assert "Anonymous TLS connection established" in postfix.log
+    sent = eventually(lambda: events(contoso_api, token, event_id="SEND"))
+    assert sent[0]["recipients"] == [f"carol@{DOMAIN}"]
+
+
+@pytest.fixture
+def refusing(postfix: Postfix) -> Iterator[Postfix]:
+    postfix.set(smtpd_recipient_restrictions="check_recipient_access inline:{full@postfix.example=REJECT no room here}")
+    yield postfix
+    postfix.set(smtpd_recipient_restrictions="permit_mynetworks,reject")
+
+
+@pytest.mark.usefixtures("route_to_postfix", "refusing")
+def test_what_postfix_refuses_comes_back_in_its_own_words(
+    as_ann: smtplib.SMTP, contoso_api: ApiCaller, token: str
+) -> None:
+    as_ann.sendmail(ANN, [f"full@{DOMAIN}"], letter(token, to=f"full@{DOMAIN}"))
+    failed = eventually(lambda: events(contoso_api, token, event_id="FAIL"))
+    assert "no room here" in str(failed[0])
+    notices = f"tracking-events/?event_id=DELIVER&recipient={ANN}"
+    eventually(lambda: [row for row in contoso_api.get(notices).body["results"] if row["sender"] in ("", "<>")])
+
+
+def hand_over(postfix: Postfix, recipient: str, content: bytes) -> None:
+    with smtplib.SMTP(postfix.address, postfix.port, timeout=20) as client:
+        client.sendmail(f"carol@{DOMAIN}", [recipient], content)
+
+
+def test_postfix_sends_to_us_over_tls(postfix: Postfix, contoso_api: ApiCaller, token: str) -> None:
+    hand_over(postfix, BOB, letter(token, to=BOB))
+    logged(postfix, rf"to=<{BOB}>, .*status=sent \(250 2\.6\.0 <{token}@contoso\.example> .*Queued mail for delivery\)")
+    assert re.search(r"postfix/smtp\[\d+\]: .*TLS connection established to", postfix.log)
+    assert eventually(lambda: events(contoso_api, token, event_id="DELIVER"))
+
+
+def test_postfix_is_told_that_a_mailbox_does_not_exist(postfix: Postfix, token: str) -> None:
+    hand_over(postfix, f"nobody-{token}@contoso.example", letter(token, to=BOB))
+    logged(postfix, rf"to=<nobody-{token}@contoso\.example>, .*dsn=5\.1\.1, status=bounced .*550 5\.1\.1 ")
+
+
+def test_postfix_is_refused_as_a_relay(postfix: Postfix, token: str) -> None:
+    hand_over(postfix, f"{token}@tailspin.example", letter(token, to="x@tailspin.example"))
+    logged(postfix, rf"to=<{token}@tailspin\.example>, .*status=bounced .*550 5\.7\.1 Unable to relay")
