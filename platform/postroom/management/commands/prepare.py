@@ -23,6 +23,7 @@ from transport.queue.partitions import ensure_partitions
 
 class Command(BaseCommand):
     help = "Migrate, make partitions and the broker's queues, and on the first run the operator and the demo tenant."
+    requires_system_checks = []  # they import the whole web; a start has no time for that
 
     @override
     def add_arguments(self, parser: CommandParser) -> None:
