@@ -1,0 +1,30 @@
+"""`manage.py smtpd`: receive mail where the enabled receive connectors say."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Any
+
+import uvloop
+from django.core.management.base import BaseCommand
+from typing_extensions import override
+
+from transport.smtpd.daemon import run
+from transport.smtpd.service import Service
+
+
+class Command(BaseCommand):
+    help = "Receive mail by SMTP on the bindings of the enabled receive connectors, until SIGTERM or Ctrl-C."
+
+    @override
+    def handle(self, *args: Any, **options: Any) -> None:
+        uvloop.run(receive())
+
+
+async def receive() -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await run(Service(), stop)

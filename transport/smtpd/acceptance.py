@@ -1,0 +1,153 @@
+"""From the end of DATA to 250: the message's checks, its trace header, its route, its commit (design §6)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from django.conf import settings
+
+from tenants.identifiers import uuid7
+from transport.message.header import HeaderDigest, digest
+from transport.message.lines import find_bare_newline
+from transport.message.received import rfc5322_date
+from transport.message.reply import Reply
+from transport.queue.intake import Accepted, Arrival, TraceHeader, accept
+from transport.routing.envelope import Envelope, Origin
+from transport.routing.result import RoutedRecipient, Routing
+from transport.routing.route import route
+from transport.smtpd import replies
+from transport.smtpd.transaction import Transaction
+from transport.smtpd.writer import NotStored
+
+if TYPE_CHECKING:
+    from transport.smtpd.session import Session
+
+MAX_LOCAL_HOPS: Final = 8  # Exchange's MaxLocalHopCount: times that we have handled it ourselves
+
+
+async def take_in(session: Session, transaction: Transaction, content: bytes) -> Reply:
+    """Return the reply to the end of DATA; 250 means that the message is on disk."""
+    facts = digest(content, session.connector.max_header_size + 4096)
+    refusal = _refusal(session, transaction, content, facts)
+    if refusal is not None:
+        return refusal
+    content, facts = _completed(transaction, content, facts)
+    routing = await _routed(session, transaction, len(content), facts)
+    if routing.refused:
+        return _reply_for_refused(routing)
+    batch = accept(
+        _arrival(session, transaction, content), content, facts, routing, session.service.configuration.terms
+    )
+    try:
+        await session.service.writer.commit(batch)
+    except NotStored:
+        return replies.UNAVAILABLE
+    session.accepted()
+    return replies.queued(facts.message_id or _made_up_id(batch), batch[0].id)
+
+
+def _refusal(session: Session, transaction: Transaction, content: bytes, facts: HeaderDigest) -> Reply | None:
+    connector = session.connector
+    if find_bare_newline(content) >= 0:
+        return replies.BARE_NEWLINE
+    if b"\0" in content:
+        return replies.NUL_CHARACTER
+    if facts.header_size > connector.max_header_size:
+        return replies.HEADER_TOO_LARGE
+    is_looping = facts.local_hops(settings.POSTROOM_HOSTNAME) > MAX_LOCAL_HOPS
+    if facts.received_count > connector.max_hop_count or is_looping:
+        return replies.TOO_MANY_HOPS
+    if transaction.client.origin is Origin.SUBMISSION:
+        # Who may send as whom is decided by one author that everybody reads the same way (reliability 2.12).
+        if facts.from_count > 1:
+            return replies.MULTIPLE_FROM
+        if facts.is_from_malformed or (facts.from_count and not facts.from_addresses):
+            return replies.BAD_FROM
+    return None
+
+
+def _completed(transaction: Transaction, content: bytes, facts: HeaderDigest) -> tuple[bytes, HeaderDigest]:
+    """Add what a submitted message lacks (RFC 6409 8); mail from elsewhere stays as it came."""
+    if transaction.client.origin is not Origin.SUBMISSION or (facts.date is not None and facts.message_id):
+        return content, facts
+    added = b""
+    if facts.date is None:
+        added += f"Date: {rfc5322_date(datetime.now(UTC))}\r\n".encode()
+    if not facts.message_id:
+        added += f"Message-ID: <{uuid7()}@{settings.POSTROOM_HOSTNAME}>\r\n".encode()
+    # Content that begins with its body has no header to add to, so one is made.
+    separator = b"" if facts.header_size or content.startswith(b"\r\n") else b"\r\n"
+    content = added + separator + content
+    return content, digest(content)
+
+
+async def _routed(session: Session, transaction: Transaction, size: int, facts: HeaderDigest) -> Routing:
+    client = transaction.client
+    authors = facts.from_addresses if client.origin is Origin.SUBMISSION else ()
+    envelope = Envelope(transaction.sender, tuple(transaction.recipients), size, client, authors)
+    result: Routing = await session.service.decide(lambda snapshot: route(envelope, snapshot))
+    return result
+
+
+def _reply_for_refused(routing: Routing) -> Reply:
+    """SMTP has one reply for all recipients here, though each was accepted at RCPT: configuration changed since.
+
+    Where all are refused alike, or none will ever fit, that is the answer; else the client comes again, and
+    hears it recipient by recipient.
+    """
+    first = _reply_of(routing.refused[0])
+    if not routing.messages or routing.refused[0].refusal == routing.sender_refusal:
+        return first
+    permanent = [_reply_of(one) for one in routing.refused if _reason_of(one) == "route.too_large"]
+    return permanent[0] if permanent else replies.UNAVAILABLE
+
+
+def _reply_of(recipient: RoutedRecipient) -> Reply:
+    assert recipient.refusal is not None, "a refused recipient has its refusal"
+    return recipient.refusal.reply
+
+
+def _reason_of(recipient: RoutedRecipient) -> str:
+    return recipient.refusal.reason_code if recipient.refusal is not None else ""
+
+
+def _arrival(session: Session, transaction: Transaction, content: bytes) -> Arrival:
+    command, client = transaction.command, transaction.client
+    return Arrival(
+        sender=transaction.sender,
+        client=client,
+        received_at=datetime.now(UTC),
+        helo=session.helo,
+        recipients=transaction.options,
+        is_8bit=not content.isascii(),
+        smtputf8=command.smtputf8,
+        envid=command.envid,
+        ret=command.ret,
+        trace_header=TraceHeader(
+            by=session.connector.hostname,
+            protocol=_protocol(session, command.smtputf8),
+            tls=_tls(session),
+            # RFC 8314 and design §12.17: where a person sits is nobody's business.
+            hide_client=client.origin is Origin.SUBMISSION,
+        ),
+    )
+
+
+def _protocol(session: Session, smtputf8: bool) -> str:
+    """Return the name of the protocol in Received (RFC 3848, RFC 6531 4.3)."""
+    if not session.is_extended:
+        return "SMTP"
+    name = "UTF8SMTP" if smtputf8 else "ESMTP"
+    return name + ("S" if session.tls is not None else "") + ("" if session.is_anonymous else "A")
+
+
+def _tls(session: Session) -> str | None:
+    if session.tls is None:
+        return None
+    cipher = session.tls.cipher()
+    return f"{session.tls.version()} {cipher[0]}" if cipher else session.tls.version()
+
+
+def _made_up_id(batch: tuple[Accepted, ...]) -> str:
+    return f"<{batch[0].id}@{settings.POSTROOM_HOSTNAME}>"

@@ -1,0 +1,125 @@
+"""Log-ins of mailbox users (RFC 4954): AUTH PLAIN (RFC 4616) and LOGIN, checked against SCRAM verifiers.
+
+A name that nobody has costs the same work as a wrong password. A right one is remembered for a few minutes, under
+a key that holds the verifier: a changed password is a different key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+import hmac
+import secrets
+from base64 import b64decode
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from transport.authentication.scram import dummy_verify, verify
+from transport.message.address import Address, InvalidAddress, parse_address
+from transport.smtpd.link import Connection, Link
+from transport.smtpd.throttle import Throttle
+
+MAX_REMEMBERED: Final = 10_000
+REMEMBERED_FOR: Final = 300.0
+MAX_CANDIDATES: Final = 5
+
+# Two organisations may both use exchange.local, so that one address can be several mailboxes: the password decides.
+_QUERY: Final = """
+SELECT m.id, m.tenant_id, m.verifier
+FROM tenants_emailaddress e
+JOIN tenants_mailbox m ON m.id = e.mailbox_id
+JOIN tenants_tenant t ON t.id = m.tenant_id
+WHERE e.domain = %s AND e.local_key = %s AND m.enabled AND m.verifier <> '' AND t.status = 'active'
+ORDER BY m.id LIMIT %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    tenant_id: UUID
+    mailbox_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    name: str
+    password: str
+
+
+def decode_response(text: str) -> str | None:
+    """Return one base64 response of the client as text, or None."""
+    try:
+        return b64decode(text, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return None
+
+
+def plain_credentials(text: str) -> Credentials | None:
+    """Read AUTH PLAIN's message: authorization identity, authentication identity, password."""
+    decoded = decode_response(text)
+    parts = decoded.split("\0") if decoded is not None else []
+    # RFC 4616 2: to act for somebody else is not offered; naming oneself is.
+    if len(parts) != 3 or parts[0] not in ("", parts[1]):
+        return None
+    return Credentials(parts[1], parts[2])
+
+
+class Authenticator:
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="auth")
+        self._secret = secrets.token_bytes(32)
+        self._remembered: dict[bytes, float] = {}
+        self.throttle = Throttle(lambda: asyncio.get_running_loop().time())
+
+    async def check(self, credentials: Credentials, client_address: str) -> Account | None:
+        """Return the account, or None; raises DatabaseAway."""
+        account = credentials.name.strip().casefold()[:320]
+        candidates = await self._candidates(credentials.name)
+        await asyncio.sleep(self.throttle.delay(account, client_address))
+        found = None
+        if not self.throttle.is_locked(account, client_address):
+            found = await self._verified(credentials.password, candidates)
+        if found is None:
+            self.throttle.failed(account, client_address)
+        else:
+            self.throttle.succeeded(account, client_address)
+        return found
+
+    async def _candidates(self, name: str) -> Sequence[tuple[Any, ...]]:
+        try:
+            address = parse_address(name)
+        except InvalidAddress:
+            address = Address("", "invalid")
+        local, _, domain = address.key.rpartition("@")
+
+        async def look_up(connection: Connection) -> list[tuple[Any, ...]]:
+            async with connection.cursor() as cursor:
+                await cursor.execute(_QUERY, (domain, local, MAX_CANDIDATES), prepare=True)
+                return await cursor.fetchall()
+
+        return await self._link.run_again(look_up)
+
+    async def _verified(self, password: str, candidates: Sequence[tuple[Any, ...]]) -> Account | None:
+        loop = asyncio.get_running_loop()
+        for mailbox_id, tenant_id, verifier in candidates:
+            key = hmac.digest(self._secret, f"{mailbox_id}\0{verifier}\0{password}".encode(), "sha256")
+            if self._remembered.get(key, 0.0) > loop.time():
+                return Account(tenant_id, mailbox_id)
+            if await loop.run_in_executor(self._executor, verify, password, verifier):
+                self._remember(key, loop.time() + REMEMBERED_FOR)
+                return Account(tenant_id, mailbox_id)
+        if not candidates:
+            await loop.run_in_executor(self._executor, dummy_verify, password)
+        return None
+
+    def _remember(self, key: bytes, until: float) -> None:
+        while len(self._remembered) >= MAX_REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[key] = until
+
+    def close(self) -> None:
+        self._executor.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,66 @@
+"""The daemon: starts the parts, runs until it is told to stop, and then ends within half a minute losing nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Final
+
+from transport.smtpd.inherited import InheritedListener
+from transport.smtpd.listeners import Listeners
+from transport.smtpd.replies import SHUTTING_DOWN
+from transport.smtpd.service import Service
+from transport.smtpd.upkeep import keep_up
+from transport.smtpd.watch import Watch
+
+logger = logging.getLogger(__name__)
+
+GRACE: Final = 20.0  # for transactions under way; the supervisor's patience is 30 s
+LAST_WORDS: Final = 2.0
+
+
+class Daemon:
+    def __init__(self, service: Service, inherited: Iterable[InheritedListener] | None = None) -> None:
+        self.service = service
+        self.listeners = Listeners(service, inherited)
+        self.watch = Watch(service, self.listeners.apply)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Start everything; listening begins once the configuration has been read."""
+        parts = (self.service.writer.run(), self.watch.run(), keep_up(self.service))
+        self._tasks = [asyncio.ensure_future(part) for part in parts]
+
+    async def stop(self, grace: float = GRACE) -> None:
+        """Take no more connections, let transactions finish, close the rest with 421."""
+        self.service.is_stopping = True
+        await self.listeners.close()
+        for session in [*self.service.sessions]:
+            session.stop()
+        await self._sessions_end(grace)
+        for session in [*self.service.sessions]:
+            session.hang_up(SHUTTING_DOWN)
+        await self._sessions_end(LAST_WORDS)
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        await self.service.close()
+
+    async def _sessions_end(self, patience: float) -> None:
+        deadline = asyncio.get_running_loop().time() + patience
+        while self.service.sessions and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.05)
+
+
+async def run(service: Service, stop: asyncio.Event) -> None:
+    daemon = Daemon(service)
+    await daemon.start()
+    try:
+        await stop.wait()
+    finally:
+        logger.info("Stopping: no more connections, transactions may finish.")
+        await daemon.stop()

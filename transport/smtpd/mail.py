@@ -1,0 +1,142 @@
+"""MAIL, RCPT and DATA: the mail transaction (RFC 5321 3.3). What may come in is asked of routing, one by one."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import IO, TYPE_CHECKING
+
+from transport.message.address import Address, InvalidAddress, parse_path
+from transport.message.reply import Reply
+from transport.queue.intake import RecipientOptions
+from transport.routing.admission import Admission, admit_recipient, admit_sender
+from transport.routing.envelope import Client, Right
+from transport.smtpd import replies
+from transport.smtpd.acceptance import take_in
+from transport.smtpd.inbox import TooMuchData, read_whole
+from transport.smtpd.parameters import MailCommand, Refused, parse_mail, parse_rcpt
+from transport.smtpd.standing import platform_domain, relaying_client
+from transport.smtpd.transaction import Transaction
+
+if TYPE_CHECKING:
+    from transport.smtpd.session import Session
+
+
+async def mail(session: Session, argument: str) -> Reply:
+    if not session.helo:
+        return replies.EHLO_FIRST
+    if session.transaction is not None:
+        return replies.NESTED_MAIL
+    if session.connector.require_tls and session.tls is None:
+        return replies.TLS_REQUIRED
+    command = parse_mail(argument, extended=session.is_extended)
+    address = _parsed(command.path, smtputf8=command.smtputf8, is_sender=True)
+    client = await _client_for(session, address)
+    sender = await _text_of(session, address) if address is not None else ""
+    admission: Admission = await session.service.decide(lambda snapshot: admit_sender(client, sender, snapshot))
+    if not admission.accepted:
+        return admission.reply
+    transaction = _begin(session, client, sender, command)
+    if command.size > transaction.size_limit:
+        return replies.MESSAGE_TOO_LARGE
+    session.transaction = transaction
+    return admission.reply
+
+
+async def rcpt(session: Session, argument: str) -> Reply:
+    transaction = session.transaction
+    if transaction is None:
+        return replies.MAIL_FIRST
+    command = parse_rcpt(argument, extended=session.is_extended)
+    if len(transaction.recipients) >= transaction.recipient_limit:
+        return replies.TOO_MANY_RECIPIENTS
+    address = _parsed(command.path, smtputf8=transaction.command.smtputf8)
+    if address is None:
+        return replies.NULL_RECIPIENT
+    recipient = await _text_of(session, address)
+    admission: Admission = await session.service.decide(
+        lambda snapshot: admit_recipient(
+            transaction.client, transaction.sender, recipient, snapshot, size=transaction.command.size
+        )
+    )
+    if not admission.accepted:
+        _note_refusal(session, transaction, admission, address, recipient)
+        return admission.reply
+    transaction.add(recipient, RecipientOptions(command.notify, command.orcpt))
+    return admission.reply
+
+
+async def data(session: Session, argument: str) -> Reply:
+    transaction = session.transaction
+    if argument:
+        return replies.NO_ARGUMENT
+    if transaction is None:
+        return replies.MAIL_FIRST
+    if not transaction.recipients:
+        return replies.RCPT_FIRST
+    session.answer(replies.START_DATA)
+    await session.flush()
+    session.is_busy = False
+    try:
+        content = await session.inbox.take_data(transaction.size_limit)
+    except TooMuchData as too_much:
+        if not too_much.in_step:
+            session.end(replies.MESSAGE_TOO_LARGE)
+        session.reset()
+        return replies.MESSAGE_TOO_LARGE
+    finally:
+        session.is_busy = True
+    try:
+        return await _taken(session, transaction, content)
+    finally:
+        session.reset()
+
+
+async def _taken(session: Session, transaction: Transaction, content: bytes | IO[bytes]) -> Reply:
+    if isinstance(content, bytes):
+        return await take_in(session, transaction, content)
+    async with session.service.large:
+        whole = await asyncio.get_running_loop().run_in_executor(None, read_whole, content)
+        return await take_in(session, transaction, whole)
+
+
+def _parsed(path: str, *, smtputf8: bool, is_sender: bool = False) -> Address | None:
+    try:
+        return parse_path(path, smtputf8=smtputf8)
+    except InvalidAddress as error:
+        raise Refused(error.reply(is_sender=is_sender)) from None
+
+
+async def _text_of(session: Session, address: Address) -> str:
+    if address.domain:
+        return str(address)
+    domain: str = await session.service.decide(platform_domain)
+    return f"{address.local}@{domain}"
+
+
+async def _client_for(session: Session, sender: Address | None) -> Client:
+    """Return who the client is for this sender: a machine of a tenant's speaks for it under its own domain only."""
+    if not session.is_anonymous or not session.relaying:
+        return session.client
+    client: Client | None = await session.service.decide(
+        lambda snapshot: relaying_client(session.relaying, sender, session.address, snapshot)
+    )
+    return client or session.client
+
+
+def _begin(session: Session, client: Client, sender: str, command: MailCommand) -> Transaction:
+    connector = session.connector
+    size, recipients = connector.max_message_size, connector.max_recipients
+    if client.tenant_id is not None and (terms := session.service.configuration.terms.get(client.tenant_id)):
+        size, recipients = min(size, terms.max_message_size), min(recipients, terms.max_recipients)
+    if Right.BYPASS_MESSAGE_SIZE_LIMIT in client.rights:
+        size = connector.max_message_size
+    return Transaction(client, sender, command, size, recipients)
+
+
+def _note_refusal(
+    session: Session, transaction: Transaction, admission: Admission, address: Address, recipient: str
+) -> None:
+    session.refused_recipients += 1
+    if admission.refusal is not None and admission.refusal.reason_code == "relay.denied":
+        domain = address.domain_a if address.domain else recipient.rpartition("@")[2]
+        session.service.refusals.add(domain, transaction.sender, recipient, session.address)

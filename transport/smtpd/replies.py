@@ -1,0 +1,80 @@
+"""Every reply that routing does not decide (RFC 5321 4.2, RFC 3463). Those with a reason come from its registry."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final
+from uuid import UUID
+
+from transport.message.reply import Reply
+from transport.routing.reasons import reply_for
+
+OK: Final = Reply(250, "2.0.0", "OK")
+RESET: Final = Reply(250, "2.0.0", "Resetting")
+BYE: Final = Reply(221, "2.0.0", "Service closing transmission channel")
+READY_FOR_TLS: Final = Reply(220, "2.0.0", "Ready to start TLS")
+START_DATA: Final = Reply(354, None, "Start mail input; end with <CRLF>.<CRLF>")
+CANNOT_VERIFY: Final = Reply(252, "2.1.5", "Cannot VRFY user, but will take message for this user and attempt delivery")
+HELP: Final = Reply(214, "2.0.0", "Commands: EHLO HELO MAIL RCPT DATA RSET NOOP QUIT STARTTLS AUTH VRFY HELP")
+AUTHENTICATED: Final = Reply(235, "2.7.0", "Authentication successful")
+
+UNKNOWN_COMMAND: Final = Reply(500, "5.5.1", "Unrecognized command")
+BAD_LINE_END: Final = Reply(500, "5.5.2", "Syntax error: command lines end with CRLF (RFC 5321 2.3.8)")
+BAD_CHARACTERS: Final = Reply(500, "5.5.2", "Syntax error: control characters or invalid UTF-8")
+LINE_TOO_LONG: Final = Reply(500, "5.5.2", "Line too long")
+NOT_IMPLEMENTED: Final = Reply(502, "5.5.1", "Command not implemented")
+EHLO_FIRST: Final = Reply(503, "5.5.1", "Send hello first")
+MAIL_FIRST: Final = Reply(503, "5.5.1", "Need MAIL before")
+RCPT_FIRST: Final = Reply(503, "5.5.1", "No valid recipients")
+NESTED_MAIL: Final = Reply(503, "5.5.1", "Sender already specified")
+ALREADY_TLS: Final = Reply(503, "5.5.1", "TLS is already active")
+ALREADY_AUTHENTICATED: Final = Reply(503, "5.5.1", "Already authenticated")
+AUTH_IN_MAIL: Final = Reply(503, "5.5.1", "AUTH is not permitted during a mail transaction")
+NO_TLS_HERE: Final = Reply(502, "5.5.1", "STARTTLS is not offered here")
+NO_AUTH_HERE: Final = Reply(502, "5.5.1", "AUTH is not offered here")
+TLS_BEFORE_AUTH: Final = Reply(538, "5.7.11", "Encryption required for requested authentication mechanism")
+UNKNOWN_MECHANISM: Final = Reply(504, "5.7.4", "Unrecognized authentication type")
+AUTH_ABORTED: Final = Reply(501, "5.7.0", "Authentication aborted")
+AUTH_UNDECODABLE: Final = Reply(501, "5.5.2", "Cannot decode the response")
+
+EHLO_SYNTAX: Final = Reply(501, "5.5.4", "Syntax: EHLO hostname")
+HELO_SYNTAX: Final = Reply(501, "5.5.4", "Syntax: HELO hostname")
+MAIL_SYNTAX: Final = Reply(501, "5.5.4", "Syntax: MAIL FROM:<address> [parameters]")
+RCPT_SYNTAX: Final = Reply(501, "5.5.4", "Syntax: RCPT TO:<address> [parameters]")
+NULL_RECIPIENT: Final = Reply(501, "5.1.3", "A recipient cannot be empty")
+NO_ARGUMENT: Final = Reply(501, "5.5.4", "This command takes no argument")
+VRFY_SYNTAX: Final = Reply(501, "5.5.4", "Syntax: VRFY address")
+AUTH_SYNTAX: Final = Reply(501, "5.5.4", "Syntax: AUTH mechanism [initial response]")
+BAD_PARAMETER: Final = Reply(501, "5.5.4", "Invalid parameter")
+UNKNOWN_PARAMETER: Final = Reply(555, "5.5.4", "Unsupported parameter")
+
+AUTH_REQUIRED: Final = reply_for("auth.required")
+AUTH_FAILED: Final = reply_for("auth.failed")
+AUTH_UNAVAILABLE: Final = reply_for("auth.unavailable")
+TOO_MANY_LOG_ONS: Final = reply_for("auth.too_many_failures")
+TLS_REQUIRED: Final = reply_for("auth.tls_required")
+TOO_MANY_ERRORS: Final = reply_for("session.too_many_errors")
+TOO_MANY_CONNECTIONS: Final = reply_for("session.too_many_connections")
+IDLE_TOO_LONG: Final = reply_for("session.timeout")
+SESSION_TOO_LONG: Final = reply_for("session.too_long")
+NO_CONNECTOR: Final = reply_for("session.no_connector")
+UNAVAILABLE: Final = reply_for("system.unavailable")
+SHUTTING_DOWN: Final = reply_for("system.shutting_down")
+TOO_MANY_RECIPIENTS: Final = reply_for("recipients.too_many")
+MESSAGE_TOO_LARGE: Final = reply_for("message.too_large")
+HEADER_TOO_LARGE: Final = reply_for("message.header_too_large")
+BARE_NEWLINE: Final = reply_for("message.bare_newline")
+NUL_CHARACTER: Final = reply_for("message.nul")
+TOO_MANY_HOPS: Final = reply_for("message.too_many_hops")
+MULTIPLE_FROM: Final = reply_for("message.multiple_from")
+BAD_FROM: Final = reply_for("message.no_from")
+
+
+def queued(message_id: str, internal_id: UUID) -> Reply:
+    """Return Exchange's answer to a message that is committed."""
+    return Reply(250, "2.6.0", f"{message_id} [InternalId={internal_id}] Queued mail for delivery")
+
+
+@lru_cache(maxsize=512)
+def wire(reply: Reply) -> bytes:
+    return reply.wire().encode() + b"\r\n"

@@ -1,0 +1,273 @@
+"""One SMTP session: its connection, its commands and their order (RFC 5321 3, 4.1; RFC 6409 on submission ports)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import Final, NoReturn
+
+from typing_extensions import override
+
+from transport.message.reply import Reply
+from transport.routing.envelope import Client, Origin
+from transport.routing.ranges import plain_address
+from transport.smtpd import replies
+from transport.smtpd.connectors import Connector
+from transport.smtpd.inbox import ConnectionEnded, LineTooLong
+from transport.smtpd.log_on import auth
+from transport.smtpd.mail import data, mail, rcpt
+from transport.smtpd.parameters import Refused
+from transport.smtpd.protocol import Protocol
+from transport.smtpd.service import Service
+from transport.smtpd.transaction import Transaction
+
+logger = logging.getLogger(__name__)
+
+LINE_LIMIT: Final = 2_048
+MAX_IDLE_COMMANDS: Final = 100
+MAX_REFUSED_RECIPIENTS: Final = 50
+TURN: Final = 64  # commands of one client before the others get theirs
+MAX_NAME: Final = 255
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_IDLE_COMMANDS: Final = frozenset({"EHLO", "HELO", "NOOP", "RSET", "VRFY", "EXPN", "HELP"})
+
+
+class Session(Protocol):
+    connector: Connector
+
+    def __init__(self, service: Service, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self.service = service
+        self.client = Client(Origin.ANONYMOUS)
+        self.address = "127.0.0.1"
+        self.relaying: list[Connector] = []
+        self.helo = ""
+        self.is_extended = False
+        self.transaction: Transaction | None = None
+        self.refused_recipients = self.log_on_failures = 0
+        self._errors = self._idle_commands = 0
+        self._has_entered = False
+
+    @property
+    def is_anonymous(self) -> bool:
+        return self.client.origin is Origin.ANONYMOUS
+
+    def end(self, reply: Reply) -> NoReturn:
+        """Close with a last reply."""
+        self.hang_up(reply)
+        raise ConnectionEnded
+
+    def reset(self) -> None:
+        self.transaction = None
+
+    def stop(self) -> None:
+        """The daemon ends: who waits for the client is closed, a transaction may finish."""
+        if self.transaction is None and not self.is_busy:
+            self.hang_up(replies.SHUTTING_DOWN)
+
+    @override
+    def left(self) -> None:
+        if self._has_entered:
+            self._has_entered = False
+            self.service.leave(self, self.connector, self.address)
+
+    @override
+    async def serve(self) -> None:
+        self._meet()
+        self.answer(self._greeting())
+        turn = 0
+        while True:
+            line = self._next_line()
+            if line is None:
+                turn = 0
+                await self.more()
+                continue
+            self.is_busy = True
+            await self._conclude(await self._obey(line))
+            self.is_busy = False
+            turn += 1
+            if turn >= TURN:
+                turn = 0
+                await self.flush()
+                await asyncio.sleep(0)
+
+    # Arriving ----------------------------------------------------------------------------------------------
+
+    def _meet(self) -> None:
+        """Find the receive connector; turn away who finds none, or finds it full."""
+        assert self.stream is not None
+        self.address = str(plain_address(str(self.stream.get_extra_info("peername")[0])))
+        local = self.stream.get_extra_info("sockname")[:2]
+        choice = self.service.table.choose(local, self.address)
+        logger.debug("%s at %s: %s", self.address, local, choice.why)
+        connector = choice.connector
+        if connector is None or self.service.is_stopping:
+            self.end(replies.NO_CONNECTOR if connector is None else replies.SHUTTING_DOWN)
+        if not self.service.has_room(connector, self.address):
+            self.end(replies.TOO_MANY_CONNECTIONS)
+        self._enter(connector)
+
+    def _enter(self, connector: Connector) -> None:
+        self.connector = connector
+        self.service.enter(self, connector, self.address)
+        self._has_entered = True
+        self.idle_timeout, self.total_timeout = connector.idle_timeout, connector.total_timeout
+        self.relaying = self.service.table.relaying(connector, self.address)
+        self.client = self._stranger()
+
+    def _stranger(self) -> Client:
+        connector = self.connector
+        return Client(Origin.ANONYMOUS, None, None, connector.name, self.address, connector.anonymous_rights)
+
+    def _greeting(self) -> Reply:
+        banner = self.connector.banner.removeprefix("220").strip()
+        return Reply(220, None, banner or f"{self.connector.hostname} ESMTP Postroom ready")
+
+    # Commands ----------------------------------------------------------------------------------------------
+
+    def _next_line(self) -> bytes | None:
+        try:
+            return self.inbox.take_line(LINE_LIMIT)
+        except LineTooLong:
+            return b""
+
+    async def _obey(self, line: bytes) -> Reply | None:
+        if not line.endswith(b"\r\n"):
+            return replies.BAD_LINE_END if line else replies.LINE_TOO_LONG
+        try:
+            text = line[:-2].decode()
+        except UnicodeDecodeError:
+            return replies.BAD_CHARACTERS
+        if _CONTROL.search(text):
+            return replies.BAD_CHARACTERS
+        verb, _, argument = text.partition(" ")
+        command = COMMANDS.get(verb.upper())
+        if command is None:
+            return replies.UNKNOWN_COMMAND
+        if verb.upper() in _IDLE_COMMANDS:
+            self._idle_commands += 1
+            if self._idle_commands > MAX_IDLE_COMMANDS:
+                self.end(replies.TOO_MANY_ERRORS)
+        try:
+            return await command(self, argument.strip())
+        except Refused as refused:
+            return refused.reply
+        except (ConnectionEnded, ConnectionError):
+            raise
+        except Exception as error:
+            return self.trouble(error)
+
+    async def _conclude(self, reply: Reply | None) -> None:
+        """Answer, and lose patience with who makes too many mistakes."""
+        if reply is None:
+            return
+        if reply.code >= 500:
+            await self._count_mistake(reply)
+        self.answer(reply)
+        if self.service.is_stopping and self.transaction is None:
+            self.end(replies.SHUTTING_DOWN)
+
+    async def _count_mistake(self, reply: Reply) -> None:
+        is_protocol_error = reply.code < 530 or reply.code == 555
+        mistakes = self._errors + self.refused_recipients
+        if is_protocol_error:
+            self._errors += 1
+            if 0 < self.connector.max_protocol_errors < self._errors:
+                self.answer(reply)
+                self.end(replies.TOO_MANY_ERRORS)
+        if self.refused_recipients > MAX_REFUSED_RECIPIENTS:
+            self.answer(reply)
+            self.end(replies.TOO_MANY_ERRORS)
+        # The first mistake is free: people mistype. Who goes on is made to wait, unless we know who it is.
+        if mistakes > 1 and self.is_anonymous and self.connector.tarpit_interval:
+            await self.flush()
+            await asyncio.sleep(self.connector.tarpit_interval)
+
+    def accepted(self) -> None:
+        """A message came through: this is no idler."""
+        self._idle_commands = 0
+
+    async def ehlo(self, argument: str) -> Reply:
+        if not argument:
+            return replies.EHLO_SYNTAX
+        self._greet(argument, is_extended=True)
+        lines = [self.connector.hostname, "PIPELINING", f"SIZE {self.connector.max_message_size}", "8BITMIME"]
+        lines += ["SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES"]
+        if self.connector.offers_tls and self.tls is None:
+            lines.append("STARTTLS")
+        if self.connector.offers_auth and self.tls is not None:
+            lines.append("AUTH PLAIN LOGIN")
+        return Reply(250, None, "\n".join(lines))
+
+    async def hello(self, argument: str) -> Reply:
+        if not argument:
+            return replies.HELO_SYNTAX
+        self._greet(argument, is_extended=False)
+        return Reply(250, None, self.connector.hostname)
+
+    def _greet(self, name: str, *, is_extended: bool) -> None:
+        self.reset()
+        self.helo, self.is_extended = name[:MAX_NAME], is_extended
+
+    async def starttls(self, argument: str) -> Reply | None:
+        if argument:
+            return replies.NO_ARGUMENT
+        if self.tls is not None:
+            return replies.ALREADY_TLS
+        if not self.connector.offers_tls:
+            return replies.NO_TLS_HERE
+        self.answer(replies.READY_FOR_TLS)
+        self.is_busy = False
+        await self.start_tls(self.service.certificate.context)
+        # RFC 3207 4.2: what was said before, and by whom, is forgotten.
+        self.reset()
+        self.helo, self.client = "", self._stranger()
+        return None
+
+    async def rset(self, argument: str) -> Reply:
+        if argument:
+            return replies.NO_ARGUMENT
+        self.reset()
+        return replies.RESET
+
+    async def noop(self, argument: str) -> Reply:
+        return replies.OK
+
+    async def vrfy(self, argument: str) -> Reply:
+        return replies.CANNOT_VERIFY if argument else replies.VRFY_SYNTAX
+
+    async def expn(self, argument: str) -> Reply:
+        return replies.NOT_IMPLEMENTED
+
+    async def help(self, argument: str) -> Reply:
+        return replies.HELP
+
+    async def bdat(self, argument: str) -> Reply:
+        # Not offered. What follows is content, and must not be taken for commands.
+        self.end(replies.NOT_IMPLEMENTED)
+
+    async def quit(self, argument: str) -> Reply:
+        if argument:
+            return replies.NO_ARGUMENT
+        self.end(replies.BYE)
+
+
+# One table for all sessions; aiosmtpd makes one for each connection.
+COMMANDS: Final[dict[str, Callable[[Session, str], Awaitable[Reply | None]]]] = {
+    "EHLO": Session.ehlo,
+    "HELO": Session.hello,
+    "STARTTLS": Session.starttls,
+    "AUTH": auth,
+    "MAIL": mail,
+    "RCPT": rcpt,
+    "DATA": data,
+    "BDAT": Session.bdat,
+    "RSET": Session.rset,
+    "NOOP": Session.noop,
+    "QUIT": Session.quit,
+    "VRFY": Session.vrfy,
+    "EXPN": Session.expn,
+    "HELP": Session.help,
+}

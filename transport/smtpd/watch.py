@@ -1,0 +1,87 @@
+"""Keeps the daemon's configuration true: told by NOTIFY, and asking each second in case a notice was lost (§12.6)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+from uuid import UUID
+
+import psycopg
+
+from transport.queue.database import connect_flow
+from transport.smtpd.connectors import QUERY, ConnectorTable, read_connectors
+from transport.smtpd.service import Service
+
+logger = logging.getLogger(__name__)
+
+CHANNEL: Final = "postroom_config"
+PLATFORM: Final = "platform"
+POLL: Final = 1.0
+# Enabled, full, its name: a mailbox can change without its tenant's configuration changing.
+ADDRESSES_STAY: Final = 5
+CONNECTORS_STAY: Final = 30
+
+
+class Watch:
+    def __init__(self, service: Service, apply: Callable[[ConnectorTable], Awaitable[None]]) -> None:
+        self._service = service
+        self._apply = apply
+        self._versions: tuple[Any, ...] | None = None
+        self.loaded = asyncio.Event()
+
+    async def run(self) -> None:
+        """Watch, and begin anew with each connection: what was told in between is not known."""
+        while True:
+            try:
+                async with await connect_flow("postroom smtpd watch") as connection:
+                    await connection.execute(f"LISTEN {CHANNEL}")
+                    self._service.configuration.forget_all()
+                    await self._load_connectors(connection)
+                    await self._watch(connection)
+            except psycopg.Error as error:
+                logger.debug("The watch lost its connection: %s", error)
+                await asyncio.sleep(POLL)
+            except Exception:
+                logger.exception("The watch over the configuration stumbled")
+                await asyncio.sleep(POLL)
+
+    async def _watch(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        rounds = 0
+        while True:
+            payloads = {notice.payload async for notice in connection.notifies(timeout=POLL, stop_after=1)}
+            if payloads:
+                await self._take_notices(connection, payloads)
+            if await self._has_missed_changes(connection) or PLATFORM in payloads or rounds % CONNECTORS_STAY == 0:
+                await self._load_connectors(connection)
+            rounds += 1
+            if rounds % ADDRESSES_STAY == 0:
+                self._service.configuration.forget_addresses()
+
+    async def _take_notices(self, connection: psycopg.AsyncConnection[Any], payloads: set[str]) -> None:
+        for payload in payloads - {PLATFORM}:
+            try:
+                self._service.configuration.forget_tenant(UUID(payload))
+            except ValueError:
+                logger.warning("A notice of changed configuration names no tenant: %r", payload)
+        self._versions = await self._read_versions(connection)
+
+    async def _has_missed_changes(self, connection: psycopg.AsyncConnection[Any]) -> bool:
+        """Compare the sum of all versions, which only grow; forget everything if it is not the one we know."""
+        versions = await self._read_versions(connection)
+        before, self._versions = self._versions, versions
+        if before in (None, versions):
+            return False
+        self._service.configuration.forget_all()
+        return True
+
+    async def _read_versions(self, connection: psycopg.AsyncConnection[Any]) -> tuple[Any, ...] | None:
+        cursor = await connection.execute("SELECT count(*), sum(config_version) FROM tenants_tenant")
+        return await cursor.fetchone()
+
+    async def _load_connectors(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        cursor = await connection.execute(QUERY)
+        self._service.table = read_connectors(await cursor.fetchall(), self._service.ports)
+        await self._apply(self._service.table)
+        self.loaded.set()
