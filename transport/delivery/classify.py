@@ -119,7 +119,7 @@ def _by_code(phase: Phase, code: int, detail: str) -> str:
     if code in (500, 501, 502, 503, 555):
         return _BY_PHASE[phase] if phase in (Phase.HELO, Phase.STARTTLS, Phase.AUTH) else "peer.protocol"
     if detail.startswith("7."):
-        return "peer.policy" if phase not in (Phase.STARTTLS, Phase.AUTH) else _BY_PHASE[phase]
+        return _BY_PHASE[phase] if phase in (Phase.HELO, Phase.STARTTLS, Phase.AUTH) else "peer.policy"
     if detail.startswith("6."):
         return "peer.content"
     if code == 550 and phase is Phase.RCPT:

@@ -18,6 +18,7 @@ from transport.message.reply import Reply
         (Phase.RCPT, "450 4.7.1 <srv.exchange.local>: Helo command rejected: Host not found", "helo"),
         (Phase.HELO, "501 5.5.4 Invalid domain name", "helo"),
         (Phase.HELO, "550 Access denied", "helo"),
+        (Phase.HELO, "550 5.7.1 Your name is not that of your address", "helo"),
         (Phase.RCPT, "450 4.2.0 <b@x>: Recipient address rejected: Greylisted, see http://postgrey", "greylist"),
         (Phase.RCPT, "451 4.7.1 Greylisting in action, please come back later", "greylist"),
         (Phase.RCPT, "451 4.3.0 Graylisted", "greylist"),

@@ -55,7 +55,7 @@ async def test_the_peers_own_words_are_kept_apart(options: HopOptions) -> None:
     assert failure.phase is Phase.HELO
     assert failure.endpoint is not None
     assert failure.endpoint.host == "closed.example"
-    assert [attempt.reason_code for attempt in failure.attempts] == ["peer.policy", "peer.connect_refused"]
+    assert [attempt.reason_code for attempt in failure.attempts] == ["peer.helo", "peer.connect_refused"]
     assert "550 5.7.1 Your name is bad" in [line.text for line in failure.attempts[0].transcript]
     assert "QUIT" in stub.commands
 

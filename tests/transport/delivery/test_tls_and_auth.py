@@ -15,7 +15,7 @@ from transport.delivery.client import SmtpConnection
 from transport.delivery.failure import HopFailure
 from transport.delivery.hop import open_connection
 from transport.delivery.options import Credentials, HopOptions, TlsMode, TlsPolicy, TlsVerify
-from transport.delivery.outcome import OutgoingMessage, Phase
+from transport.delivery.outcome import Outcome, OutgoingMessage, Phase
 from transport.delivery.tls import context_for
 
 OFFERED = ("PIPELINING", "STARTTLS", "AUTH PLAIN LOGIN")
@@ -47,6 +47,15 @@ async def test_tls_is_used_where_it_is_offered(
     assert connection.tls is not None
     assert (connection.tls.version, connection.tls.verified) == ("TLSv1.3", False)
     assert [command[:4] for command in stub.commands[:3]] == ["EHLO", "STAR", "EHLO"]
+
+
+async def test_many_messages_go_through_one_tls_session(
+    stub: StubSmtp, options: HopOptions, message: OutgoingMessage
+) -> None:
+    async with stub, await open_connection([stub.endpoint], options) as connection:
+        outcomes = [outcome.status async for _, [outcome] in connection.send_all([message] * 20)]
+    assert outcomes == [Outcome.DELIVERED] * 20
+    assert [received.tls for received in stub.messages] == [True] * 20
 
 
 async def test_tls_is_not_used_where_it_is_switched_off(
