@@ -16,6 +16,7 @@ from django.utils import timezone
 from tenants.actions.actor import Actor
 from tenants.models import Mailbox, Tenant
 from tenants.problems import Problem
+from transport.mailstore.sent import keep_sent_copy
 from transport.message.lines import find_bare_newline
 from transport.message.reply import Reply
 from transport.queue.intake import Arrival, TraceHeader
@@ -92,6 +93,8 @@ def send_message(
         raise _sender_problem(submitted.sender_refusal)
     if submitted.refused:
         raise _recipient_problem(submitted.refused)
+    if mailbox is not None:
+        keep_sent_copy(mailbox=mailbox, message_id=submitted.message_ids[0], content=content)
     return SentMessage(submitted.message_ids)
 
 
