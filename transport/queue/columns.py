@@ -76,10 +76,16 @@ class _ColumnDumper(Dumper):
         return obj.data
 
 
+_DUMPERS = {
+    kind: type(f"{kind.__name__}Dumper", (_ColumnDumper,), {"oid": kind.array_oid})
+    for kind in (UuidColumn, TextColumn, BytesColumn, IntColumn, BoolColumn, TimeColumn)
+}
+
+
 def register_columns(adapters: AdaptersMap) -> None:
     """Teach a connection or a cursor to send columns."""
-    for kind in (UuidColumn, TextColumn, BytesColumn, IntColumn, BoolColumn, TimeColumn):
-        adapters.register_dumper(kind, type(f"{kind.__name__}Dumper", (_ColumnDumper,), {"oid": kind.array_oid}))
+    for kind, dumper in _DUMPERS.items():
+        adapters.register_dumper(kind, dumper)
 
 
 def uuids(values: Sequence[UUID | None]) -> UuidColumn:
