@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Sequence
 from typing import Any
 
 import uvloop
@@ -16,6 +17,9 @@ from transport.smtpd.service import Service
 
 class Command(BaseCommand):
     help = "Receive mail by SMTP on the bindings of the enabled receive connectors, until SIGTERM or Ctrl-C."
+    # A page that cannot be imported is no reason to take no mail.
+    requires_system_checks: Sequence[str] = []
+    requires_system_checks = []
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
