@@ -111,7 +111,7 @@ def kept_secret(name: str, data_dir: Path) -> str:
     path = data_dir / "secrets" / name.lower()
     try:
         return path.read_text().strip()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return _make_secret(path)
     except OSError as error:
         raise EnvironmentProblem(f"{path} cannot be read: {error.strerror}. Set {name} or mend the folder.") from None

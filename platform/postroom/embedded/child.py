@@ -83,8 +83,9 @@ class Child:
             raise StartError(f"{self.program.name} cannot be started ({error.filename}): {error.strerror}.") from None
 
     def _say(self, lines: list[str]) -> None:
-        self.last_line = next((line for line in reversed(lines) if line.strip()), self.last_line)
-        self._console.say(self.program.name, *lines)
+        if spoken := [line for line in lines if line.strip()]:
+            self.last_line = spoken[-1]
+            self._console.say(self.program.name, *spoken)
 
     async def wait(self) -> int:
         """Wait for its end, remove what is left of its session, and hand on its last words."""

@@ -15,7 +15,7 @@ from postroom.embedded.banner import banner, keep_logins, read_logins
 from postroom.embedded.binaries import OLDEST_VERSION
 from postroom.embedded.errors import StartError
 from postroom.embedded.folder_lock import FolderLock
-from postroom.embedded.listeners import bind, check_free
+from postroom.embedded.listeners import ProcessSockets, bind, check_free
 from postroom.embedded.output import standard_console
 from postroom.embedded.placement import make_folder
 from postroom.embedded.postgres import EmbeddedPostgres
@@ -48,11 +48,12 @@ class Launch:
         self._data_dir = Path(settings.POSTROOM_DATA_DIR)
         self._lock = FolderLock(self._data_dir / "up.lock")
         self._endpoints = smtp_endpoints()
+        self._sockets: list[ProcessSockets] = []  # open as long as we run: their ports outlive each smtpd
 
     async def bring_up(self, supervisor: Supervisor) -> None:
         self._take_data_folder()
         check_free(web_endpoint())
-        sockets = bind(self._endpoints, processes=settings.POSTROOM_SMTPD_PROCESSES)
+        self._sockets = bind(self._endpoints, processes=settings.POSTROOM_SMTPD_PROCESSES)
         if self._options.lab:
             supervisor.keep(self._programs.lab())
         await self._start_database(supervisor)
@@ -62,7 +63,7 @@ class Launch:
         if logins:
             keep_logins(logins)
         programs = self._programs
-        smtpd = [programs.smtpd(number, item) for number, item in enumerate(sockets, start=1)]
+        smtpd = [programs.smtpd(number, item) for number, item in enumerate(self._sockets, start=1)]
         for program in (*smtpd, programs.worker(), programs.sweeper(), programs.beat(), programs.web()):
             supervisor.keep(program)
         await self._wait_until_ready(supervisor)
@@ -129,7 +130,10 @@ def check_database(url: str) -> None:
             version = connection.info.server_version // 10000
             encoding = connection.info.parameter_status("server_encoding")
     except psycopg.Error as error:
-        raise StartError(f"DATABASE_URL cannot be used: {str(error).strip().splitlines()[0]}") from None
+        reason = str(error).strip().splitlines()[0]
+        raise StartError(
+            f"DATABASE_URL cannot be used: {reason}. Mend it, or unset it for the database that comes with Postroom."
+        ) from None
     if version < OLDEST_VERSION:
         raise StartError(f"DATABASE_URL leads to PostgreSQL {version}; Postroom needs {OLDEST_VERSION} or later.")
     if encoding != "UTF8":

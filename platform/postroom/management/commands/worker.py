@@ -6,13 +6,18 @@ import sys
 import warnings
 from typing import Any
 
-from celery import current_app
+from celery import current_app, signals
 from celery.exceptions import SecurityWarning
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from typing_extensions import override
 
 QUEUES = "deliver,sweep"
+
+
+def sweep_now(**_: Any) -> None:
+    """Find what fell due while no worker ran, without waiting for the clock."""
+    current_app.send_task("transport.sweep", expires=10)
 
 
 class Command(BaseCommand):
@@ -40,5 +45,7 @@ class Command(BaseCommand):
             without_heartbeat=True,
             quiet=True,
         )
+        if "sweep" in options["queues"].split(","):
+            signals.worker_ready.connect(sweep_now)
         worker.start()
         sys.exit(worker.exitcode)
