@@ -1,0 +1,34 @@
+"""What the benchmarks do to our database from beside: hold queues back, count, clear away."""
+
+from __future__ import annotations
+
+import psycopg
+from psycopg import sql
+
+TABLES = ("delivery", "message", "messagebody", "mailboxmessage", "mailboxbody", "trackingevent")
+
+
+class Database:
+    """As its owner, who sees with the mail flow's eyes."""
+
+    def __init__(self, url: str) -> None:
+        self._connection = psycopg.connect(url, autocommit=True)
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def hold_mailboxes(self, *, held: bool) -> None:
+        """Suspend or resume the queues to mailboxes, so that accepting is measured and nothing else."""
+        self._connection.execute(
+            "UPDATE transport_queue SET suspended = %s WHERE delivery_type = 'smtp_delivery_to_mailbox'", [held]
+        )
+
+    def count(self, table: str) -> int:
+        query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(f"transport_{table}"))
+        row = self._connection.execute(query).fetchone()
+        return int(row[0]) if row else 0
+
+    def clear(self) -> None:
+        """Throw all mail away, between benchmarks that have nothing to do with each other."""
+        names = sql.SQL(", ").join(sql.Identifier(f"transport_{name}") for name in TABLES)
+        self._connection.execute(sql.SQL("TRUNCATE {} CASCADE").format(names))

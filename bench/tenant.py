@@ -1,0 +1,70 @@
+"""`python -m bench.tenant SINK_PORT TIMING_PORT`: give a fresh platform the tenant that the benchmarks send through.
+
+A program of its own, because Django's settings are read once: after the platform has made its database.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import django
+from django.db import transaction
+from django.utils import timezone
+
+django.setup()
+
+from tenants.actions.actor import SYSTEM  # noqa: E402 - models exist only after the set-up
+from tenants.actions.domains import create_accepted_domain  # noqa: E402
+from tenants.actions.mailboxes import AddressInput, create_mailbox  # noqa: E402
+from tenants.actions.tenants import create_tenant  # noqa: E402
+from tenants.models import AcceptedDomain, Tenant  # noqa: E402
+from transport.actions.receive_connectors import (  # noqa: E402
+    approve_receive_connector,
+    change_receive_connector,
+    create_receive_connector,
+)
+from transport.actions.send_connectors import HostInput, SpaceInput, create_send_connector  # noqa: E402
+from transport.models import ReceiveConnector  # noqa: E402
+
+SLUG, DOMAIN = "bench", "bench.example"
+OTHER_MAILBOXES = 1000
+ROOMY = 100 * 1024**3
+
+
+@transaction.atomic
+def make(sink_port: int, timing_port: int) -> None:
+    tenant = create_tenant(actor=SYSTEM, slug=SLUG)
+    domain = create_accepted_domain(actor=SYSTEM, tenant=tenant, domain=DOMAIN)
+    AcceptedDomain.objects.filter(pk=domain.pk).update(verified_at=timezone.now())  # there is no DNS to prove it by
+    for name in ("inbox", *(f"other-{number}" for number in range(OTHER_MAILBOXES))):
+        address = AddressInput(f"{name}@{DOMAIN}", is_primary=True)
+        create_mailbox(actor=SYSTEM, tenant=tenant, display_name=name, addresses=[address], quota=ROOMY)
+    for pattern, port in (("far.example", sink_port), ("timed.example", timing_port)):
+        create_send_connector(
+            actor=SYSTEM,
+            tenant=tenant,
+            name=pattern,
+            usage="custom",
+            routing="smart_hosts",
+            address_spaces=[SpaceInput(pattern, 1)],
+            smart_hosts=[HostInput("127.0.0.1", port)],
+        )
+    open_doors(tenant)
+
+
+def open_doors(tenant: Tenant) -> None:
+    """Let the load generator relay, and open as many connections as it wants."""
+    relay = create_receive_connector(
+        actor=SYSTEM,
+        tenant=tenant,
+        name="Load",
+        remote_ranges=["127.0.0.1/32"],
+        max_inbound_connections_per_source=5000,
+    )
+    approve_receive_connector(actor=SYSTEM, connector=relay)
+    for listener in ReceiveConnector.objects.filter(tenant__isnull=True):
+        change_receive_connector(actor=SYSTEM, connector=listener, max_inbound_connections_per_source=5000)
+
+
+if __name__ == "__main__":
+    make(int(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,89 @@
+"""One run: our platform and a private Postfix side by side, one next hop for both."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bench.database import Database
+from bench.load import Load, Sink
+from bench.table import Row
+from bench.timing import TimingSink
+from tests.platform_process import ROOT, PlatformProcess
+from tests.system.postfix import DOMAIN as POSTFIX_DOMAIN
+from tests.system.postfix import Postfix
+
+OUR_DOMAIN = "bench.example"
+FAR, TIMED = "far.example", "timed.example"
+HELD = f"held@{POSTFIX_DOMAIN}"
+
+Seconds = Callable[[Load], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    ours: PlatformProcess
+    postfix: Postfix
+    sink: Sink
+    timing: TimingSink
+    database: Database
+    rounds: int
+    factor: float
+
+    def compare(self, title: str, load: Load, *, ours: Seconds, peers: Seconds) -> Row:
+        """Measure both in turns, so that a slow minute of the machine hits both; the median counts."""
+        load = replace(load, messages=max(load.sessions, round(load.messages * self.factor)))
+        mine, theirs = [], []
+        for _ in range(self.rounds):
+            mine.append(load.messages / ours(load))
+            theirs.append(load.messages / peers(load))
+        row = Row(f"{title}, {load.label}", "messages/s", statistics.median(mine), statistics.median(theirs))
+        print(f"  {row.what}: {_spread(mine)} against {_spread(theirs)}", flush=True)
+        return row
+
+
+def _spread(figures: list[float]) -> str:
+    return f"{statistics.median(figures):,.0f} ({min(figures):,.0f}-{max(figures):,.0f})"
+
+
+@contextmanager
+def trial(environment: Mapping[str, str], *, rounds: int, factor: float) -> Iterator[Trial]:
+    """Bring everything up in temporary folders, PostgreSQL durable as ever; take everything down."""
+    own = {
+        "POSTROOM_LAB": "0",
+        "POSTROOM_DEMO": "0",
+        "POSTROOM_HOSTNAME": f"mail.{OUR_DOMAIN}",
+        "POSTROOM_PRIVATE_NETWORKS": "127.0.0.1/32",
+        "POSTROOM_LOG_LEVEL": "WARNING",
+    }
+    with (
+        tempfile.TemporaryDirectory(prefix="postroom-bench-") as folder,
+        Sink(Path(folder)) as sink,
+        TimingSink() as timing,
+        PlatformProcess(options=["--no-lab", "--no-demo"], environment={**own, **environment}) as ours,
+        Postfix(settings=_postfix_settings(sink.port, timing.port)) as postfix,
+    ):
+        _prepare(ours, sink.port, timing.port)
+        with closing(Database((ours.data_dir / "database-url").read_text().strip())) as database:
+            yield Trial(ours, postfix, sink, timing, database, rounds, factor)
+
+
+def _postfix_settings(sink_port: int, timing_port: int) -> dict[str, str]:
+    return {
+        "relayhost": f"[127.0.0.1]:{sink_port}",
+        "transport_maps": f"inline:{{{TIMED}=smtp:[127.0.0.1]:{timing_port}}}",
+        "smtpd_recipient_restrictions": f"check_recipient_access inline:{{{HELD}=HOLD}}, permit_mynetworks, reject",
+    }
+
+
+def _prepare(ours: PlatformProcess, *ports: int) -> None:
+    """Make the tenant in a process of its own: Django reads the settings of one platform only."""
+    environment = ours.environment | {"PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}"}
+    command = [sys.executable, "-m", "bench.tenant", *map(str, ports)]
+    subprocess.run(command, env=environment, cwd=ROOT, check=True, timeout=120)
