@@ -137,12 +137,15 @@ class Supervisor:
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
         loop = asyncio.get_running_loop()
-        for number in STOP_SIGNALS:
+        numbers = set(STOP_SIGNALS)
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # started by nohup
+            numbers.remove(signal.SIGHUP)
+        for number in numbers:
             loop.add_signal_handler(number, self.ask_to_stop)
         try:
             yield
         finally:
-            for number in STOP_SIGNALS:
+            for number in numbers:
                 loop.remove_signal_handler(number)
 
     def ask_to_stop(self) -> None:

@@ -17,6 +17,7 @@ from postroom.embedded.keeper import Backoff
 from postroom.embedded.output import Console
 from postroom.embedded.postgres import EmbeddedPostgres
 from postroom.embedded.supervisor import Supervisor
+from tests.platform_process import eventually
 
 
 class Stage:
@@ -188,11 +189,7 @@ def test_nothing_outlives_a_supervisor_that_is_killed() -> None:
         process.kill()
         process.wait()
         assert output.read() == b""  # the child held the other end of no pipe of ours
-    for _ in range(200):
-        if not alive(pid):
-            break
-        os.sched_yield()
-    assert not alive(pid)
+    eventually(lambda: not alive(pid))
 
 
 @pytest.mark.parametrize(
