@@ -165,6 +165,7 @@ CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_TASK_DEFAULT_QUEUE = "deliver"
 CELERY_TASK_ROUTES = {
     "transport.sweep": {"queue": "sweep"},
+    "transport.reroute": {"queue": "sweep"},
     "transport.housekeeping": {"queue": "sweep"},
     "tenants.*": {"queue": "sweep"},
 }

@@ -19,9 +19,9 @@ import psycopg
 from django.conf import settings
 
 from transport.dns.resolver import Resolver
-from transport.queue.claim import DueQueue, has_due_work, pick_queues, queues_with_work
 from transport.queue.connections import Connections
 from transport.queue.database import connect_flow
+from transport.queue.due import DueQueue, has_due_work, pick_queues, queues_with_work
 from transport.queue.hop import Hop, MailboxHop, Stage
 from transport.queue.leases import renew
 from transport.queue.recorder import Recorder

@@ -22,8 +22,9 @@ from transport.dns.resolver import Resolver
 from transport.mailstore.deliver import deliver_to_mailboxes
 from transport.message.reply import Reply
 from transport.models import Source
-from transport.queue.claim import Claim, ClaimedMessage, DueQueue, claim
+from transport.queue.claim import Claim, ClaimedMessage, claim
 from transport.queue.connections import Connections
+from transport.queue.due import DueQueue
 from transport.queue.leases import free_queue, release
 from transport.queue.outcomes import QueueChange, Report, Result, Verdict
 from transport.queue.recorder import Recorder

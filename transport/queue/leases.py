@@ -15,7 +15,8 @@ from psycopg import AsyncConnection
 
 from transport.message.reply import Reply
 from transport.models import EventId, Source
-from transport.queue.claim import CONNECTING, LEASE
+from transport.queue.claim import LEASE, Claim
+from transport.queue.due import CONNECTING
 from transport.tracking.events import Subject, ainsert_events, event
 
 POISON_THRESHOLD: Final = 2  # Exchange's PoisonThreshold
@@ -77,6 +78,10 @@ async def release(connection: AsyncConnection[Any], lease_id: UUID, delivery_ids
     """Give back what was claimed and not tried, as it was before."""
     if delivery_ids:
         await connection.execute(_RELEASE, [list(delivery_ids), lease_id])
+
+
+async def free_claim(connection: AsyncConnection[Any], claim: Claim) -> None:
+    await release(connection, claim.lease_id, claim.delivery_ids)
 
 
 async def free_queue(connection: AsyncConnection[Any], queue_id: UUID, after: timedelta = timedelta(0)) -> None:

@@ -213,7 +213,7 @@ def _failed(result: Result, *, delayed: bool) -> FailedRecipient:
         orcpt=delivery.original_recipient or None,
         remote_mta=verdict.host or None if verdict.peer_reply else None,
         last_attempt_at=datetime.now(UTC) if verdict.phase else None,
-        explanation=explanation.text,
+        explanation=f"{explanation.text} ({verdict.cause})" if verdict.cause else explanation.text,
         side=Side(explanation.side.value),
     )
 

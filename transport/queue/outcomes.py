@@ -31,6 +31,7 @@ class Verdict:
     host: str = ""
     endpoint: str = ""
     tls: TlsFacts | None = None
+    cause: str = ""  # of what the queue itself decides: the error that stood in the way until then
 
     @property
     def words(self) -> Reply:
@@ -50,6 +51,8 @@ class Verdict:
             facts["tls"] = {"version": self.tls.version, "cipher": self.tls.cipher, "verified": self.tls.verified}
         if self.peer_reply and self.reply != self.peer_reply:
             facts["text"] = str(self.reply)
+        if self.cause:
+            facts["last_error"] = self.cause
         return facts
 
 

@@ -92,6 +92,7 @@ class _Plan:
 
     message: ClaimedMessage
     version: int
+    anew: bool = False
     staying: list[ClaimedDelivery] = field(default_factory=list)
     moves: list[_Move] = field(default_factory=list)
     refused: list[Result] = field(default_factory=list)
@@ -99,10 +100,13 @@ class _Plan:
     handed_over: tuple[Accepted, ...] = ()
 
 
-async def reroute_claim(connection: AsyncConnection[Any], claim: Claim) -> Claim:
-    """Route a claim's messages again and write what changed. Return what may be worked on where it is."""
+async def reroute_claim(connection: AsyncConnection[Any], claim: Claim, *, anew: bool = False) -> Claim:
+    """Route a claim's messages again and write what changed. Return what may be worked on where it is.
+
+    With `anew` everything is placed anew, also where it was: for deliveries whose queue is gone.
+    """
     configuration = Configuration()
-    plans = [await _plan(connection, configuration, message) for message in claim.messages]
+    plans = [await _plan(connection, configuration, message, anew) for message in claim.messages]
     reports = [_report(plan, claim) for plan in plans if plan.refused]
     notices = await prepare_notices(connection, reports)
     async with connection.transaction():
@@ -134,14 +138,16 @@ def _client(message: ClaimedMessage) -> Client:
     return Client(Origin(message.origin), message.tenant_id, message.mailbox_id, rights=frozenset(Right))
 
 
-async def _plan(connection: AsyncConnection[Any], configuration: Configuration, message: ClaimedMessage) -> _Plan:
+async def _plan(
+    connection: AsyncConnection[Any], configuration: Configuration, message: ClaimedMessage, anew: bool
+) -> _Plan:
     routing = await route_again(connection, configuration, message)
     own = [part for part in routing.messages if part.tenant_id == message.tenant_id]
     by_recipient = {one.original: one for part in own for one in part.recipients}
     by_recipient |= {one.original: one for one in routing.merged if one.original not in by_recipient}
     refused = {one.original: one for one in routing.refused}
     terms = configuration.terms.get(message.tenant_id)
-    plan = _Plan(message, terms.config_version if terms else 0)
+    plan = _Plan(message, terms.config_version if terms else 0, anew)
     for delivery in message.deliveries:
         _place(plan, delivery, by_recipient.get(delivery.recipient), refused.get(delivery.recipient))
     if plan.leaving:
@@ -159,7 +165,7 @@ def _place(
         plan.leaving.append(delivery)
     else:
         move = _Move(delivery, routed, routed.next_hop, queue_of(plan.message, routed.next_hop))
-        stays = move.queue_id == delivery.queue_id and not move.is_unreachable
+        stays = move.queue_id == delivery.queue_id and not move.is_unreachable and not plan.anew
         plan.staying.append(delivery) if stays else plan.moves.append(move)
 
 

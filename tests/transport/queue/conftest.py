@@ -17,7 +17,7 @@ from tests import factories
 from tests.conftest import Contoso
 from tests.transport.delivery.stub import StubSmtp
 from transport.message.lines import normalise_newlines
-from transport.models import SendConnector
+from transport.models import SendConnector, TrackingEvent
 from transport.queue.database import connect_flow
 from transport.queue.drain import drain
 from transport.queue.submission import submit
@@ -107,3 +107,9 @@ def with_flow(step: Callable[..., Coroutine[Any, Any, T]], *arguments: Any, **op
             return await step(flow, *arguments, **options)
 
     return asyncio.run(run())
+
+
+def events_of(message_id: UUID) -> list[tuple[str, str]]:
+    """Return a message's events in order, each with its source."""
+    rows = TrackingEvent.objects.filter(message_id=message_id).order_by("id")
+    return [(row.event_id, row.source) for row in rows]

@@ -2,15 +2,10 @@ from __future__ import annotations
 
 from tests.conftest import Contoso
 from tests.transport.delivery.stub import StubSmtp
-from tests.transport.queue.conftest import WITH_WORKERS, deliver, send
-from transport.models import Delivery, MailboxMessage, SendConnector, TrackingEvent
+from tests.transport.queue.conftest import WITH_WORKERS, deliver, events_of, send
+from transport.models import Delivery, MailboxMessage, SendConnector
 
 pytestmark = WITH_WORKERS
-
-
-def events_of(message_id: object) -> list[tuple[str, str]]:
-    rows = TrackingEvent.objects.filter(message_id=message_id).order_by("id")
-    return [(row.event_id, row.source) for row in rows]
 
 
 def test_a_message_leaves_by_its_connector_and_its_story_is_told(

@@ -1,0 +1,67 @@
+"""Tidying up once a minute: days of the big tables, old messages, queues that nothing is in, dead processes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any, Final
+
+from django.db import connection as django_connection
+from psycopg import AsyncConnection
+
+from transport.queue.database import connect_flow
+from transport.queue.partitions import drop_old_partitions, ensure_partitions
+from transport.queue.reconfigure import adopt_orphans
+
+logger = logging.getLogger(__name__)
+
+BATCH: Final = 5000
+ROUNDS: Final = 20
+
+# A message's row serves its deliveries and, for some days more, the pages about it; its story has 30 days.
+_OLD_MESSAGES: Final = """
+DELETE FROM transport_message WHERE id IN (
+  SELECT m.id FROM transport_message m
+  WHERE m.id < first_uuid7_of(now() - interval '7 days')
+    AND NOT EXISTS (SELECT 1 FROM transport_delivery d WHERE d.message_id = m.id)
+  ORDER BY m.id LIMIT %s FOR UPDATE SKIP LOCKED
+)
+"""
+# Exchange's QueueMaxIdleTime. Mailboxes and Unreachable keep theirs: every tenant needs them again.
+_IDLE_QUEUES: Final = """
+DELETE FROM transport_queue WHERE id IN (
+  SELECT q.id FROM transport_queue q
+  WHERE q.connector_id IS NOT NULL AND NOT q.suspended AND q.created_at < now() - interval '3 minutes'
+    AND coalesce(q.last_retry_at, q.created_at) < now() - interval '3 minutes'
+    AND (q.connecting_until IS NULL OR q.connecting_until < now() - interval '3 minutes')
+    AND NOT EXISTS (SELECT 1 FROM transport_delivery d WHERE d.tenant_id = q.tenant_id AND d.queue_id = q.id)
+  LIMIT %s FOR UPDATE SKIP LOCKED
+)
+"""
+_DEAD_PROCESSES: Final = "DELETE FROM transport_heartbeat WHERE at < now() - interval '10 minutes'"
+_OLD_REFUSALS: Final = "DELETE FROM transport_relayrefusal WHERE at < now() - interval '30 days'"
+
+
+def housekeep() -> None:
+    """Do all of it once; safe to run twice, and beside the mail flow."""
+    ensure_partitions()
+    drop_old_partitions()
+    django_connection.close()
+    asyncio.run(_tidy())
+
+
+async def _tidy() -> None:
+    async with await connect_flow("postroom housekeeping") as connection:
+        await _in_batches(connection, _OLD_MESSAGES)
+        await connection.execute(_IDLE_QUEUES, [BATCH])
+        await connection.execute(_DEAD_PROCESSES)
+        await connection.execute(_OLD_REFUSALS)
+        if adopted := await adopt_orphans(connection):
+            logger.warning("%s deliveries had lost their queue and have one again.", adopted)
+
+
+async def _in_batches(connection: AsyncConnection[Any], statement: str) -> None:
+    for _ in range(ROUNDS):
+        cursor = await connection.execute(statement, [BATCH])
+        if cursor.rowcount < BATCH:
+            return

@@ -1,0 +1,89 @@
+"""The sweep: finds all due work within 10 s, whatever hints got lost (invariant 2). Runs without a broker, too."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+from uuid import UUID
+
+import psycopg
+from psycopg import AsyncConnection
+
+from tenants.wakeups import wake
+from transport.queue.database import connect_flow
+from transport.queue.due import has_due_work
+from transport.queue.expiry import expire, tell_of_delays
+from transport.queue.leases import take_back_expired
+from transport.queue.reconfigure import (
+    EVERY_VERSION,
+    connectorless_queues,
+    outdated_tenants,
+    reroute_queue,
+    reroute_tenant,
+)
+
+logger = logging.getLogger(__name__)
+
+DELIVER_TASK: Final = "transport.deliver"
+TIME: Final = 5.0  # seconds for each step; what is left waits for the next sweep
+
+Step = Callable[[AsyncConnection[Any]], Awaitable[int]]
+
+
+def sweep_once() -> bool:
+    """Sweep, and wake the workers where there is work for them. Return whether there is."""
+    return asyncio.run(_sweep())
+
+
+def reroute_once(tenant_id: UUID) -> int:
+    """Route again what a tenant's change may have moved, and wake the workers for it."""
+    return asyncio.run(_reroute(tenant_id))
+
+
+async def _sweep() -> bool:
+    async with await connect_flow("postroom sweep") as connection:
+        for step in (take_back_expired, expire, tell_of_delays):
+            await _repeat(connection, step)
+        await _once(connection, _reroute_outdated)
+        due = await has_due_work(connection)
+    if due:
+        wake(DELIVER_TASK)
+    return due
+
+
+async def _reroute(tenant_id: UUID) -> int:
+    async with await connect_flow("postroom reroute") as connection:
+        looked_at = await reroute_tenant(connection, tenant_id)
+        if await has_due_work(connection):
+            wake(DELIVER_TASK)
+    return looked_at
+
+
+async def _reroute_outdated(connection: AsyncConnection[Any]) -> int:
+    looked_at = 0
+    for tenant_id in await outdated_tenants(connection):
+        looked_at += await reroute_tenant(connection, tenant_id)
+    for queue_id in await connectorless_queues(connection):
+        looked_at += await reroute_queue(connection, queue_id, EVERY_VERSION)
+    return looked_at
+
+
+async def _repeat(connection: AsyncConnection[Any], step: Step) -> None:
+    """Do a step until it finds nothing more, or for its time."""
+    deadline = time.monotonic() + TIME
+    while await _once(connection, step) and time.monotonic() < deadline:
+        pass
+
+
+async def _once(connection: AsyncConnection[Any], step: Step) -> int:
+    """Do a step; its failure must not keep the others from being done."""
+    try:
+        return await step(connection)
+    except psycopg.OperationalError:
+        raise
+    except Exception:
+        logger.exception("The sweep's step %s failed; the next sweep tries again.", getattr(step, "__name__", step))
+        return 0

@@ -1,0 +1,57 @@
+"""What workers do when they are woken. Each task is safe to run twice, and losing one costs a sweep's delay."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+from typing import Any, Final
+from uuid import UUID
+
+from celery import shared_task, signals
+
+from tenants.wakeups import wake
+from transport.queue.drain import drain
+from transport.queue.heartbeat import beat, keep_beating
+from transport.queue.housekeeping import housekeep
+from transport.queue.sweep import DELIVER_TASK, reroute_once, sweep_once
+
+DRAIN_SECONDS: Final = 10.0
+# Set in the parent when it is told to stop; its children see it, and end after the messages that they are at.
+_stopping = multiprocessing.get_context("fork").Event()
+
+
+@shared_task(name=DELIVER_TASK)
+def deliver() -> None:
+    """Deliver what is due for some seconds, then go to the back of the line."""
+    if asyncio.run(drain(DRAIN_SECONDS, stop=_stopping.is_set)):
+        wake(DELIVER_TASK)
+
+
+@shared_task(name="transport.sweep")
+def sweep() -> None:
+    """Find what fell due, expired or got stuck. Beat starts it every 10 s, so it is beat's sign of life, too."""
+    beat("beat")
+    sweep_once()
+
+
+@shared_task(name="transport.reroute")
+def reroute(tenant_id: str) -> None:
+    """Route again what a tenant's change of configuration may have moved."""
+    reroute_once(UUID(tenant_id))
+
+
+@shared_task(name="transport.housekeeping")
+def housekeeping() -> None:
+    housekeep()
+
+
+@signals.worker_ready.connect
+def show_life(sender: Any = None, **_: Any) -> None:
+    """Tell `/readyz` of workers that deliver; the one that only sweeps is another kind."""
+    queues = sender.app.amqp.queues.consume_from if sender is not None else {}
+    keep_beating("worker" if "deliver" in queues else "sweeper")
+
+
+@signals.worker_shutting_down.connect
+def stop_draining(**_: Any) -> None:
+    _stopping.set()
