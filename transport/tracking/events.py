@@ -36,9 +36,8 @@ class Subject:
 
 
 class TrackingRow(NamedTuple):
-    """One event, in the order of its columns."""
+    """One event, in the order of its columns; it gets its id when it is written."""
 
-    id: UUID
     tenant_id: UUID
     at: datetime
     event_id: str
@@ -62,7 +61,7 @@ class TrackingRow(NamedTuple):
 
 
 class _Identifiers:
-    """UUIDv7 that never go back within the process: events of one transaction keep their order."""
+    """UUIDv7 that never go back within the process: events keep the order in which they are written."""
 
     def __init__(self) -> None:
         self._last = 0
@@ -96,7 +95,6 @@ def event(
 ) -> TrackingRow:
     """Return one event. `reply` holds the words that decided it, a peer's verbatim."""
     return TrackingRow(
-        id=_next_id(),
         tenant_id=subject.tenant_id,
         at=at or datetime.now(UTC),
         event_id=event_id.value,
@@ -154,7 +152,7 @@ _COLUMNS: Final[dict[str, tuple[_Encoder, str, str]]] = {
     "reference": (texts, "text[]", ""),
     "detail": (texts, "text[]", "::jsonb"),
 }
-assert tuple(_COLUMNS) == TrackingRow._fields
+assert tuple(_COLUMNS) == ("id", *TrackingRow._fields)
 _INSERT: Final = f"""
 INSERT INTO transport_trackingevent ({", ".join(_COLUMNS)})
 SELECT {", ".join(name + cast for name, (_, _, cast) in _COLUMNS.items())}
@@ -184,4 +182,6 @@ def insert_events(rows: Sequence[TrackingRow]) -> None:
 
 
 def _parameters(rows: Sequence[TrackingRow]) -> list[Column]:
-    return [encode(values) for (encode, _, _), values in zip(_COLUMNS.values(), zip(*rows, strict=True), strict=True)]
+    numbered = [(_next_id(), *row) for row in rows]
+    columns = zip(_COLUMNS.values(), zip(*numbered, strict=True), strict=True)
+    return [encode(values) for (encode, _, _), values in columns]
