@@ -1,0 +1,87 @@
+"""What a console view is given and who may call it: the signed-in user, the tenant, the actor for actions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django_htmx.middleware import HtmxDetails
+
+from postroom.scoping import manages_scope
+from tenants.access import MembershipEntry
+from tenants.actions.actor import Actor
+from tenants.models import Tenant, User
+from tenants.permissions import Permission, may
+
+P = ParamSpec("P")
+
+
+class ConsoleRequest(HttpRequest):
+    """A request as the middleware leaves it; never made by hand."""
+
+    user: User
+    membership: MembershipEntry
+    memberships: list[MembershipEntry]
+    htmx: HtmxDetails
+    enter_scope: Callable[[], AbstractContextManager[None]]
+
+
+ConsoleView = Callable[Concatenate[ConsoleRequest, P], HttpResponse]
+
+
+def needs(
+    *permissions: Permission,
+) -> Callable[[ConsoleView[P]], Callable[Concatenate[HttpRequest, P], HttpResponse]]:
+    """Let only those call a view who are signed in, in a tenant, with a role that has one of the permissions."""
+
+    def wrap(view: ConsoleView[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+        @wraps(view)
+        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            if not request.user.is_authenticated:
+                return redirect_to_login(request.get_full_path())
+            membership: MembershipEntry | None = request.membership  # type: ignore[attr-defined]
+            if membership is None:
+                return render(request, "console/no_organisation.html", status=403)
+            if not any(may(membership.role, permission) for permission in permissions):
+                return render(request, "console/forbidden.html", status=403)
+            return view(request, *args, **kwargs)  # type: ignore[arg-type]  # the middleware made it one
+
+        return guarded
+
+    return wrap
+
+
+def uses_network(
+    view: Callable[Concatenate[HttpRequest, P], HttpResponse],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """Mark a view that enters `request.enter_scope()` itself, around its database work only."""
+    return manages_scope(view)
+
+
+def tenant_of(request: ConsoleRequest) -> Tenant:
+    """Return the tenant that the request is about, inside its scope."""
+    return Tenant.objects.get(pk=request.membership.tenant_id)
+
+
+def actor_of(request: ConsoleRequest) -> Actor:
+    return Actor.user(request.user, request.META.get("REMOTE_ADDR") or None)
+
+
+def allowed(request: ConsoleRequest, permission: Permission) -> bool:
+    return may(request.membership.role, permission)
+
+
+def next_page(request: HttpRequest, default: str) -> str:
+    """Return where the form asked to go on to, if that is a page of ours."""
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    return wanted if url_has_allowed_host_and_scheme(wanted, allowed_hosts=None) else default
+
+
+def redirect_back(request: HttpRequest, default: str) -> HttpResponse:
+    return HttpResponse(status=303, headers={"Location": next_page(request, default)})
