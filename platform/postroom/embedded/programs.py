@@ -47,7 +47,9 @@ class Programs:
         self._options = options
         self._environment = {
             "PYTHONUNBUFFERED": "1",
-            "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "platform")]),
+            "PYTHONPATH": os.pathsep.join(
+                filter(None, [str(ROOT), str(ROOT / "platform"), os.environ.get("PYTHONPATH")])
+            ),
             "POSTROOM_LAB": str(int(options.lab)),
             "POSTROOM_DEMO": str(int(options.demo)),
         }
