@@ -1,4 +1,4 @@
-"""What a queue viewer shows: queues with their status and how much is in them, without a query per row (reference §5)."""
+"""What a queue viewer shows: queues with status and contents, without a query per row (reference §5)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SELECT wanted.id, counted.total, counted.active, counted.suspended
 FROM unnest(%s::uuid[]) AS wanted (id), LATERAL (
   SELECT count(*) AS total, count(*) FILTER (WHERE state = 'active') AS active,
     count(*) FILTER (WHERE state = 'suspended') AS suspended
-  FROM (SELECT state FROM transport_delivery WHERE tenant_id = %s AND queue_id = wanted.id LIMIT %s) AS some
+  FROM (SELECT state FROM transport_delivery WHERE tenant_id = %s AND queue_id = wanted.id LIMIT %s) AS counting
 ) AS counted
 """
 
