@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import Q
@@ -16,11 +16,15 @@ from tenants.scope import scope
 from transport.queue.snapshots import route_now
 from transport.routing.envelope import USER_RIGHTS, Client, Envelope, Origin, anonymous_client
 from transport.routing.result import DeliveryType, RoutedRecipient, Routing
+from transport.routing.trace import Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One recipient's fate in short; `verdict` is delivered, leaves, waits or refused."""
+    """One recipient's fate in short; `verdict` is delivered, leaves, waits, refused or handed_over.
+
+    `handed_over`: another organisation of the platform takes it, and what happens there is its own business.
+    """
 
     recipient: str
     verdict: str
@@ -45,15 +49,29 @@ class Simulation:
 def simulate(
     *, tenant: Tenant | None, sender: str, recipient: str, size: int = 4096, client_address: str | None = None
 ) -> Simulation:
-    """Route an imagined message: the tenant's own where `sender` is of it, else a stranger's from the Internet."""
+    """Route an imagined message: the tenant's own where `sender` is of it, else a stranger's from the Internet.
+
+    From a client's address it is a stranger's whatever the sender. A tenant is told of another one's mail what any
+    sender would be told at RCPT, and no more; without a tenant an operator asks, and is told all.
+    """
     client = _client(tenant, sender, client_address)
     routing = route_now(Envelope(sender, (recipient,), size, client))
-    recipients = [one for message in routing.messages for one in message.recipients]
-    return Simulation(routing, tuple(_outcome(one) for one in (*recipients, *routing.refused)))
+    if tenant is not None:
+        routing = replace(routing, trace=routing.trace.for_tenant(tenant.pk, unowned=True))
+    outcomes = [
+        _outcome(one) if tenant is None or message.tenant_id == tenant.pk else _handed_over(one)
+        for message in routing.messages
+        for one in message.recipients
+    ]
+    refused = [_outcome(one) for one in routing.refused]
+    if tenant is not None and not any(step.verdict is Verdict.REFUSED for step in routing.trace.steps):
+        # Refused by another organisation: its reply is for everybody, which mailbox or connector is at fault is not.
+        refused = [replace(one, facts={"recipient": one.recipient}) for one in refused]
+    return Simulation(routing, (*outcomes, *refused))
 
 
 def _client(tenant: Tenant | None, sender: str, address: str | None) -> Client:
-    if tenant is None:
+    if tenant is None or address is not None:
         return anonymous_client(address=address)
     try:
         local, domain = split_mailbox_address(sender)
@@ -69,6 +87,10 @@ def _client(tenant: Tenant | None, sender: str, address: str | None) -> Client:
             local_key=local_key(local),
         ).first()
     return Client(Origin.SUBMISSION, tenant.pk, row.mailbox_id if row else None, "", address, USER_RIGHTS)
+
+
+def _handed_over(one: RoutedRecipient) -> Outcome:
+    return Outcome(one.original, "handed_over", "", "", "", "", {})
 
 
 def _outcome(one: RoutedRecipient) -> Outcome:

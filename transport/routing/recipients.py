@@ -148,7 +148,7 @@ def _by_connector(case: Case, tenant: TenantSnapshot, relayed: DomainEntry | Non
     if connector is None or reason_code is not None:
         about = connector or selection.obstacle
         facts: dict[str, Any] = {"recipient": case.address, "domain": case.domain, "size": case.size}
-        if about is not None:
+        if about is not None and not case.is_foreign(tenant):
             facts |= {"connector": about.name, "connector_id": about.id, "limit": about.max_message_size}
         return _without_route(case, tenant, refuse(reason_code or "route.no_connector", **facts), told)
     template = _("Send connector “{connector}” ({pattern}, cost {cost}) takes it, routing: {routing}.")

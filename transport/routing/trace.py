@@ -111,10 +111,14 @@ class Trace:
         """
         self._recorded.append((kind, subject, verdict, template, facts, considering, reason_code, part))
 
-    def for_tenant(self, tenant_id: UUID) -> Trace:
-        """Return what this tenant may see: what is decided for others' recipients never crosses (design §12.4)."""
+    def for_tenant(self, tenant_id: UUID, *, unowned: bool = False) -> Trace:
+        """Return what this tenant may see: what is decided for others' recipients never crosses (design §12.4).
+
+        With `unowned` also what is nobody's business: the refusal of a recipient in nobody's domain.
+        """
+        seen = {None, tenant_id, NOBODY} if unowned else {None, tenant_id}
         trace = Trace()
-        trace._recorded = [step for step in self._recorded if step[-1] is None or step[-1] == tenant_id]
+        trace._recorded = [step for step in self._recorded if step[-1] in seen]
         return trace
 
     @property
