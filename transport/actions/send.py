@@ -17,11 +17,13 @@ from tenants.actions.actor import Actor
 from tenants.models import Mailbox, Tenant
 from tenants.problems import Problem
 from transport.mailstore.sent import keep_sent_copy
+from transport.message.header import digest
 from transport.message.lines import find_bare_newline
 from transport.message.reply import Reply
 from transport.queue.intake import Arrival, TraceHeader
+from transport.queue.snapshots import route_now
 from transport.queue.submission import submit
-from transport.routing.envelope import USER_RIGHTS, Client, Origin
+from transport.routing.envelope import USER_RIGHTS, Client, Envelope, Origin
 from transport.routing.result import Refusal, RoutedRecipient
 
 
@@ -81,6 +83,11 @@ def send_message(
         # RFC 5321 4.4 wants a trace field; who submitted it from where is nobody's business (design §12.17).
         trace_header=TraceHeader(settings.POSTROOM_HOSTNAME, "HTTP", hide_client=True),
     )
+    if mailbox is None:
+        # Where a mailbox sends, `submit` holds the From line to it; here to the organisation's own domains.
+        asked = Envelope(sender, tuple(recipients), len(content), client, digest(content).from_addresses)
+        if (refusal := route_now(asked).sender_refusal) is not None:
+            raise _sender_problem(refusal)
     submitted = submit(
         client=client,
         sender=sender,

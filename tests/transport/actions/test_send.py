@@ -74,3 +74,24 @@ def test_mail_to_another_tenant_arrives_there_as_from_outside(contoso: Contoso) 
     assert len(sent.message_ids) == 2
     theirs = Message.objects.get(tenant=other)
     assert (theirs.incoming, theirs.origin) == (True, "anonymous")
+
+
+@pytest.mark.parametrize("author", ["ceo@fabrikam.example", "ceo@elsewhere.example", "ceo@claimed.example"])
+def test_without_a_mailbox_the_from_line_still_is_the_organisations_own(contoso: Contoso, author: str) -> None:
+    other = factories.make_tenant("fabrikam")
+    for name in ("fabrikam.example", "claimed.example"):
+        factories.make_domain(other, name)
+    factories.make_domain(contoso.tenant, "claimed.example", verified=False)
+    content = CONTENT.replace(b"alice@contoso.example", author.encode())
+    with pytest.raises(SendRefused) as caught, scope(contoso.tenant):
+        send_message(
+            actor=Actor("api_key", "1", "nightly"),
+            tenant=contoso.tenant,
+            mailbox=None,
+            content=content,
+            sender="noreply@contoso.example",
+            recipients=("bob@contoso.example",),
+            origin=Origin.API,
+        )
+    assert (caught.value.code, caught.value.field) == ("sender.author_not_yours", "from")
+    assert not Message.objects.exists()
