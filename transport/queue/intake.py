@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -38,7 +38,7 @@ class RecipientOptions:
     orcpt: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class TraceHeader:
     """What our Received field says (RFC 5321 4.4)."""
 
@@ -48,7 +48,7 @@ class TraceHeader:
     hide_client: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Arrival:
     """The facts of one message's arrival; `recipients` holds options by the address as it was given."""
 
@@ -76,6 +76,11 @@ class TenantTerms:
     max_recipients: int = 500
 
 
+_SMTP: Final = Source.SMTP.value
+_RECEIVE: Final = EventId.RECEIVE.value
+_READY: Final = Delivery.State.READY.value
+_UNREACHABLE: Final = Delivery.State.UNREACHABLE.value
+_ANONYMOUS: Final = Origin.ANONYMOUS.value
 _SOURCES: Final = {
     Origin.API: Source.STOREDRIVER.value,
     Origin.CONSOLE: Source.STOREDRIVER.value,
@@ -111,9 +116,9 @@ class _Identifiers:
 
     def __init__(self) -> None:
         milliseconds = time.time_ns() // 1_000_000 & 0xFFFF_FFFF_FFFF
+        noise = int.from_bytes(os.urandom(10), "big")
         # The top bit of the random part is left clear, so that counting on never runs into version or variant.
-        noise = int.from_bytes(os.urandom(10), "big") & ~(1 << 61)
-        self._next = milliseconds << 80 | 0x7 << 76 | (noise >> 66 & 0xFFF) << 64 | 0x2 << 62 | noise & (1 << 62) - 1
+        self._next = milliseconds << 80 | 0x7 << 76 | (noise >> 66 & 0xFFF) << 64 | 0x2 << 62 | noise & (1 << 61) - 1
 
     def __call__(self) -> UUID:
         self._next += 1
@@ -123,7 +128,18 @@ class _Identifiers:
 class _Intake:
     """One tenant's part of a message while its rows are made."""
 
-    __slots__ = ("arrival", "content", "digest", "id", "identifiers", "message", "part", "routing", "terms")
+    __slots__ = (
+        "arrival",
+        "content",
+        "digest",
+        "id",
+        "identifiers",
+        "is_foreign",
+        "message",
+        "part",
+        "routing",
+        "terms",
+    )
 
     def __init__(
         self,
@@ -138,13 +154,19 @@ class _Intake:
         # A series apart: who knows the message's id cannot count on to those of its events and deliveries.
         self.identifiers = _Identifiers()
         self.id = _Identifiers()()
+        own = arrival.client.tenant_id
+        # Handed over from another tenant here, which is nobody's business to know more about.
+        self.is_foreign = own is not None and own != part.tenant_id
         self.content = self._trace_field() + content
         self.message = self._message_row()
 
     def accepted(self, handed_over: Sequence[_Intake] = ()) -> Accepted:
-        deliveries = tuple(self._deliveries())
-        queues = {row.id: row for row in self._queues()}
-        events = [self._received(), *self._resolved(), *self._unreachable()]
+        queues: dict[UUID, QueueRow] = {}
+        deliveries = tuple([self._delivery(recipient, queues) for recipient in self.part.recipients])
+        events = [self._received()]
+        events += [self._resolved(one) for one in self.part.recipients if one.address != one.original]
+        if any(row.state == _UNREACHABLE for row in deliveries):
+            events += self._unreachable(deliveries)
         events += [self._transferred(other) for other in handed_over]
         body = BodyRow(self.id, self.part.tenant_id, self.content) if deliveries else None
         return Accepted(self.message, body, tuple(queues.values()), deliveries, tuple(events))
@@ -166,15 +188,9 @@ class _Intake:
             hide_client=header.hide_client,
         )
 
-    @property
-    def _is_foreign(self) -> bool:
-        """Handed over from another tenant here, which is nobody's business to know more about."""
-        own = self.arrival.client.tenant_id
-        return own is not None and own != self.part.tenant_id
-
     def _message_row(self) -> MessageRow:
         arrival, digest, client = self.arrival, self.digest, self.arrival.client
-        is_foreign = self._is_foreign
+        is_foreign = self.is_foreign
         return MessageRow(
             id=self.id,
             tenant_id=self.part.tenant_id,
@@ -183,7 +199,7 @@ class _Intake:
             from_header=digest.from_header,
             subject=digest.subject,
             size=len(self.content),
-            origin=Origin.ANONYMOUS.value if is_foreign else client.origin.value,
+            origin=_ANONYMOUS if is_foreign else client.origin.value,
             incoming=self.part.incoming,
             client_address=None if is_foreign else client.address,
             client_name="" if is_foreign else arrival.helo,
@@ -199,26 +215,33 @@ class _Intake:
             trace=_json_of_trace(self.routing, self.part, client.tenant_id),
         )
 
-    def _deliveries(self) -> Iterator[DeliveryRow]:
-        for recipient in self.part.recipients:
-            hop, options = _hop(recipient), self.arrival.recipients.get(recipient.original, _NO_OPTIONS)
-            is_unreachable = hop.delivery_type is DeliveryType.UNREACHABLE
-            yield DeliveryRow(
-                id=self.identifiers(),
-                tenant_id=self.part.tenant_id,
-                message_id=self.id,
-                queue_id=self._queue_id(hop),
-                recipient=recipient.address,
-                original_recipient=options.orcpt or _orcpt(recipient),
-                notify=options.notify,
-                mailbox_id=recipient.mailbox_id,
-                state=Delivery.State.UNREACHABLE.value if is_unreachable else Delivery.State.READY.value,
-                config_version=self.terms.config_version,
-                created_at=self.message.received_at,
-                expires_at=self.message.expires_at,
-                delay_notice_at=self._delay_notice_at(options.notify),
-                reason=recipient.reason_code or "",
-            )
+    def _delivery(self, recipient: RoutedRecipient, queues: dict[UUID, QueueRow]) -> DeliveryRow:
+        hop, options, message = (
+            _hop(recipient),
+            self.arrival.recipients.get(recipient.original, _NO_OPTIONS),
+            self.message,
+        )
+        kind = hop.delivery_type.value
+        queue_id = _queue_id(message.tenant_id, kind, hop.domain, hop.connector_id)
+        if queue_id not in queues:
+            reason = recipient.reason_code or ""
+            queues[queue_id] = QueueRow(queue_id, message.tenant_id, kind, hop.domain, hop.connector_id, reason)
+        return DeliveryRow(
+            id=self.identifiers(),
+            tenant_id=message.tenant_id,
+            message_id=message.id,
+            queue_id=queue_id,
+            recipient=recipient.address,
+            original_recipient=options.orcpt or _orcpt(recipient),
+            notify=options.notify,
+            mailbox_id=recipient.mailbox_id,
+            state=_UNREACHABLE if hop.delivery_type is DeliveryType.UNREACHABLE else _READY,
+            config_version=self.terms.config_version,
+            created_at=message.received_at,
+            expires_at=message.expires_at,
+            delay_notice_at=self._delay_notice_at(options.notify),
+            reason=recipient.reason_code or "",
+        )
 
     def _delay_notice_at(self, notify: str) -> datetime | None:
         # RFC 3461 4.1: without NOTIFY we may tell of delays; with it only where it says so.
@@ -226,51 +249,33 @@ class _Intake:
             return None
         return self.message.received_at + self.terms.delay_notice_after
 
-    def _queue_id(self, hop: NextHop) -> UUID:
-        return _queue_id(self.part.tenant_id, hop.delivery_type.value, hop.domain, hop.connector_id)
-
-    def _queues(self) -> Iterator[QueueRow]:
-        for recipient in self.part.recipients:
-            hop = _hop(recipient)
-            reason = recipient.reason_code or ""
-            yield QueueRow(
-                self._queue_id(hop),
-                self.part.tenant_id,
-                hop.delivery_type.value,
-                hop.domain,
-                hop.connector_id,
-                reason,
-            )
-
     def _received(self) -> EventRow:
-        source = Source.SMTP.value if self._is_foreign else _SOURCES.get(self.arrival.client.origin, Source.SMTP.value)
+        source = _SMTP if self.is_foreign else _SOURCES.get(self.arrival.client.origin, _SMTP)
         originals = [recipient.original for recipient in self.part.recipients]
         if not originals:
             originals = [one.original for other in self.routing.messages for one in other.recipients]
-        detail = None if self._is_foreign or not self.arrival.helo else _json({"helo": self.arrival.helo})
-        return self._event(EventId.RECEIVE, source, originals, reference=self.arrival.reference, detail=detail)
+        detail = None if self.is_foreign or not self.arrival.helo else _json({"helo": self.arrival.helo})
+        return self._event(_RECEIVE, source, originals, reference=self.arrival.reference, detail=detail)
 
-    def _resolved(self) -> Iterator[EventRow]:
-        for recipient in self.part.recipients:
-            if recipient.address != recipient.original:
-                detail = _json({"original": recipient.original})
-                yield self._event(EventId.RESOLVE, Source.RESOLVER.value, [recipient.address], detail=detail)
+    def _resolved(self, recipient: RoutedRecipient) -> EventRow:
+        detail = _json({"original": recipient.original})
+        return self._event(EventId.RESOLVE.value, Source.RESOLVER.value, [recipient.address], detail=detail)
 
-    def _unreachable(self) -> Iterator[EventRow]:
+    def _unreachable(self, deliveries: Sequence[DeliveryRow]) -> Iterator[EventRow]:
         by_reason: dict[str, list[str]] = {}
-        for recipient in self.part.recipients:
-            if _hop(recipient).delivery_type is DeliveryType.UNREACHABLE:
-                by_reason.setdefault(recipient.reason_code or "", []).append(recipient.address)
+        for row in deliveries:
+            if row.state == _UNREACHABLE:
+                by_reason.setdefault(row.reason, []).append(row.recipient)
         for reason, addresses in by_reason.items():
-            yield self._event(EventId.DEFER, Source.ROUTING.value, addresses, reason=reason)
+            yield self._event(EventId.DEFER.value, Source.ROUTING.value, addresses, reason=reason)
 
     def _transferred(self, other: _Intake) -> EventRow:
         addresses = [recipient.original for recipient in other.part.recipients]
-        return self._event(EventId.TRANSFER, Source.ROUTING.value, addresses, reference=str(other.id))
+        return self._event(EventId.TRANSFER.value, Source.ROUTING.value, addresses, reference=str(other.id))
 
     def _event(
         self,
-        event_id: EventId,
+        event_id: str,
         source: str,
         recipients: Sequence[str],
         *,
@@ -283,7 +288,7 @@ class _Intake:
             id=self.identifiers(),
             tenant_id=message.tenant_id,
             at=message.received_at,
-            event_id=event_id.value,
+            event_id=event_id,
             source=source,
             message_id=message.id,
             internet_message_id=message.internet_message_id,
@@ -317,9 +322,12 @@ def _array_literal(values: Sequence[str]) -> str:
     return "{" + ",".join(quoted) + "}"
 
 
+# jsonb refuses an escaped NUL; lone surrogates are replaced when the row is encoded.
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
 def _json(value: object) -> str:
-    # jsonb refuses an escaped NUL; lone surrogates are replaced when the column is encoded.
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("\\u0000", "")
+    return _encode(value).replace("\\u0000", "")
 
 
 def _json_of_trace(routing: Routing, part: RoutedMessage, own: UUID | None) -> str:
@@ -327,7 +335,24 @@ def _json_of_trace(routing: Routing, part: RoutedMessage, own: UUID | None) -> s
     steps: Sequence[Step] = routing.trace.steps
     if len(routing.messages) > 1 or (own is not None and own != part.tenant_id):
         steps = [step for step in steps if _concerns(step, part, own)]
-    return _json({"steps": [step.to_json() for step in steps]})
+    return '{"steps":[' + ",".join([_json_of_step(step) for step in steps]) + "]}"
+
+
+def _json_of_step(step: Step) -> str:
+    """Return a step as JSON. Most steps are like others before: the same client, the same recipient."""
+    if step.considered:
+        return _json(step.to_json())
+    key = (step.kind, step.subject, step.verdict, step.template, *step.facts.values())
+    known = _steps.get(key)
+    if known is None:
+        if len(_steps) >= MAX_STEPS:
+            _steps.clear()
+        known = _steps[key] = _json(step.to_json())
+    return known
+
+
+MAX_STEPS: Final = 16_384
+_steps: dict[tuple[Hashable, ...], str] = {}
 
 
 def _concerns(step: Step, part: RoutedMessage, own: UUID | None) -> bool:

@@ -6,44 +6,21 @@ go in sorted, so that two writers never wait for each other in a circle (design 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
+from weakref import WeakKeyDictionary
 
 import psycopg
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
+from psycopg.abc import Buffer
+from psycopg.adapt import Dumper
+from psycopg.pq import Format
+from typing_extensions import override
 
-from transport.queue.columns import Column, blobs, booleans, integers, register_columns, texts, times, uuids
-from transport.queue.rows import Accepted, BodyRow, DeliveryRow, EventRow, MessageRow, QueueRow
-
-Encoder = Callable[[Sequence[Any]], Column]
-_MESSAGE: Final[tuple[Encoder, ...]] = (
-    *(uuids, uuids, texts, texts, texts, texts, integers, texts, booleans, texts, texts, texts, uuids, booleans),
-    *(booleans, booleans, texts, texts, times, times, texts),
-)
-_BODY: Final[tuple[Encoder, ...]] = (uuids, uuids, blobs)
-_QUEUE: Final[tuple[Encoder, ...]] = (uuids, uuids, texts, texts, uuids, texts)
-_DELIVERY: Final[tuple[Encoder, ...]] = (
-    *(uuids, uuids, uuids, uuids, texts, texts, texts, uuids, texts, integers, times, times, times, texts),
-)
-_EVENT: Final[tuple[Encoder, ...]] = (
-    *(uuids, uuids, times, texts, texts, uuids, texts, texts, texts, texts, integers, booleans, texts, texts, texts),
-    *(texts, texts),
-)
-_SQL_TYPES: Final = {
-    uuids: "uuid[]",
-    texts: "text[]",
-    integers: "bigint[]",
-    booleans: "boolean[]",
-    times: "timestamptz[]",
-    blobs: "bytea[]",
-}
-
-
-def _unnest(name: str, fields: Sequence[str], encoders: Sequence[Encoder]) -> str:
-    arrays = ", ".join(f"%s::{_SQL_TYPES[encoder]}" for encoder in encoders)
-    return f"unnest({arrays}) AS {name} ({', '.join(fields)})"
-
+from transport.queue.columns import Column, blobs, register_columns, uuids
+from transport.queue.records import TYPES, delivery_records, event_records, message_records, queue_records
+from transport.queue.rows import Accepted, QueueRow
 
 # Columns that have a default in the models only are written out.
 _NO_ERROR: Final = "last_error_enhanced, last_error_text, last_error_peer_text, last_error_phase, last_error_endpoint"
@@ -53,7 +30,7 @@ WITH queues AS (
     id, tenant_id, delivery_type, next_hop_domain, connector_id, last_error_reason, suspended, retry_count,
     created_at, {_NO_ERROR})
   SELECT id, tenant_id, delivery_type, next_hop_domain, connector_id, reason, false, 0, now(), '', '', '', '', ''
-  FROM {_unnest("q", QueueRow._fields, _QUEUE)} ORDER BY id
+  FROM unnest($1::intake_queue[]) ORDER BY id
   ON CONFLICT DO NOTHING
 ), messages AS (
   INSERT INTO transport_message (
@@ -63,25 +40,44 @@ WITH queues AS (
   SELECT id, tenant_id, sender, internet_message_id, from_header, subject, size, origin, incoming,
     client_address::inet, client_name, receive_connector, mailbox_id, is_8bit, smtputf8, auto_submitted, envid, ret,
     received_at, expires_at, trace::jsonb
-  FROM {_unnest("m", MessageRow._fields, _MESSAGE)}
+  FROM unnest($2::intake_message[])
 ), bodies AS (
   INSERT INTO transport_messagebody (id, tenant_id, content)
-  SELECT id, tenant_id, content FROM {_unnest("b", BodyRow._fields, _BODY)}
+  SELECT * FROM unnest($3::uuid[], $4::uuid[], $5::bytea[])
 ), deliveries AS (
   INSERT INTO transport_delivery (
     id, tenant_id, message_id, queue_id, recipient, original_recipient, notify, mailbox_id, state, config_version,
     created_at, next_attempt_at, expires_at, delay_notice_at, last_error_reason, attempts, crashes, {_NO_ERROR})
   SELECT id, tenant_id, message_id, queue_id, recipient, original_recipient, notify, mailbox_id, state,
     config_version, created_at, created_at, expires_at, delay_notice_at, reason, 0, 0, '', '', '', '', ''
-  FROM {_unnest("d", DeliveryRow._fields, _DELIVERY)}
+  FROM unnest($6::intake_delivery[])
 )
 INSERT INTO transport_trackingevent (
   id, tenant_id, at, event_id, source, message_id, internet_message_id, sender, recipients, subject, size, incoming,
   client_address, connector, reason, reference, detail)
 SELECT id, tenant_id, at, event_id, source, message_id, internet_message_id, sender, recipients::text[], subject,
   size, incoming, client_address::inet, connector, reason, reference, detail::jsonb
-FROM {_unnest("e", EventRow._fields, _EVENT)}
+FROM unnest($7::intake_event[])
 """  # noqa: S608 - built from constants of this module
+_OIDS: Final = f"SELECT {', '.join(f'{name!r}::regtype::oid' for name in TYPES)}"
+
+Oids = tuple[int, ...]
+
+
+class Records(bytes):
+    """An array of records; the statement says of which type."""
+
+
+class _RecordsDumper(Dumper):
+    format = Format.BINARY
+
+    @override
+    def dump(self, obj: Records) -> Buffer | None:
+        return obj
+
+
+# What a connection was asked once: the oids of our types, which differ from database to database.
+_known: WeakKeyDictionary[Any, Oids] = WeakKeyDictionary()
 
 
 def store(connection: psycopg.Connection[Any] | BaseDatabaseWrapper | CursorWrapper, batch: Sequence[Accepted]) -> None:
@@ -89,18 +85,39 @@ def store(connection: psycopg.Connection[Any] | BaseDatabaseWrapper | CursorWrap
     if not batch:
         return
     raw = _raw_connection(connection)
-    with psycopg.Cursor(raw) as cursor:
-        register_columns(cursor.adapters)
-        cursor.execute(_STATEMENT, _parameters(batch), prepare=False)
+    with psycopg.RawCursor(raw) as cursor:
+        oids = _known.get(raw)
+        if oids is None:
+            cursor.execute(_OIDS)
+            oids = _keep(raw, cursor.fetchone())
+        _register(cursor)
+        cursor.execute(_STATEMENT, _parameters(batch, oids), prepare=False)
 
 
 async def astore(connection: psycopg.AsyncConnection[Any], batch: Sequence[Accepted]) -> None:
     """Write the batch in one round trip; on an autocommitting connection it is committed when this returns."""
     if not batch:
         return
-    async with connection.cursor() as cursor:
-        register_columns(cursor.adapters)
-        await cursor.execute(_STATEMENT, _parameters(batch), prepare=True)
+    async with psycopg.AsyncRawCursor(connection) as cursor:
+        oids = _known.get(connection)
+        if oids is None:
+            await cursor.execute(_OIDS)
+            oids = _keep(connection, await cursor.fetchone())
+            # Long-lived connections of the daemons: what one learns, it keeps, and so do cursors made from now on.
+            _register(connection)
+            _register(cursor)
+        await cursor.execute(_STATEMENT, _parameters(batch, oids), prepare=True)
+
+
+def _keep(connection: object, row: tuple[Any, ...] | None) -> Oids:
+    assert row is not None
+    _known[connection] = tuple(row)
+    return _known[connection]
+
+
+def _register(context: psycopg.abc.AdaptContext) -> None:
+    register_columns(context.adapters)
+    context.adapters.register_dumper(Records, _RecordsDumper)
 
 
 def _raw_connection(
@@ -115,18 +132,16 @@ def _raw_connection(
     return raw
 
 
-def _parameters(batch: Sequence[Accepted]) -> list[Column]:
-    queues = {row.id: row for accepted in batch for row in accepted.queues}
+def _parameters(batch: Sequence[Accepted], oids: Oids) -> list[Column | Records]:
+    message, queue, delivery, event = oids
+    queues: dict[Any, QueueRow] = {row.id: row for accepted in batch for row in accepted.queues}
+    bodies = [accepted.body for accepted in batch if accepted.body is not None]
     return [
-        *_columns(_QUEUE, list(queues.values())),
-        *_columns(_MESSAGE, [accepted.message for accepted in batch]),
-        *_columns(_BODY, [accepted.body for accepted in batch if accepted.body is not None]),
-        *_columns(_DELIVERY, [row for accepted in batch for row in accepted.deliveries]),
-        *_columns(_EVENT, [row for accepted in batch for row in accepted.events]),
+        Records(queue_records(queue, list(queues.values()))),
+        Records(message_records(message, [accepted.message for accepted in batch])),
+        uuids([body.id for body in bodies]),
+        uuids([body.tenant_id for body in bodies]),
+        blobs([body.content for body in bodies]),
+        Records(delivery_records(delivery, [row for accepted in batch for row in accepted.deliveries])),
+        Records(event_records(event, [row for accepted in batch for row in accepted.events])),
     ]
-
-
-def _columns(encoders: Sequence[Encoder], rows: Sequence[tuple[Any, ...]]) -> list[Column]:
-    if not rows:
-        return [encode(()) for encode in encoders]
-    return [encode(values) for encode, values in zip(encoders, zip(*rows, strict=True), strict=True)]

@@ -93,7 +93,8 @@ class Protocol(SMTP):
 
     def answer(self, reply: Reply) -> None:
         """Put a reply into the next block; it goes out when the session has to wait (RFC 2920 3.2)."""
-        self._out.append(wire(reply))
+        # The answer to a message is never the same twice.
+        self._out.append(wire(reply) if reply.enhanced != "2.6.0" else wire.__wrapped__(reply))
 
     def say(self, raw: bytes) -> None:
         self._out.append(raw)

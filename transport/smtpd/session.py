@@ -85,7 +85,12 @@ class Session(Protocol):
                 await self.more()
                 continue
             self.is_busy = True
-            await self._conclude(await self._obey(line))
+            reply = await self._obey(line)
+            if reply is not None:
+                if reply.code >= 500 or self.service.is_stopping:
+                    await self._conclude(reply)
+                else:
+                    self.answer(reply)
             self.is_busy = False
             turn += 1
             if turn >= TURN:
@@ -159,10 +164,8 @@ class Session(Protocol):
         except Exception as error:
             return self.trouble(error)
 
-    async def _conclude(self, reply: Reply | None) -> None:
+    async def _conclude(self, reply: Reply) -> None:
         """Answer, and lose patience with who makes too many mistakes."""
-        if reply is None:
-            return
         if reply.code >= 500:
             await self._count_mistake(reply)
         self.answer(reply)

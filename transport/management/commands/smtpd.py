@@ -19,7 +19,6 @@ class Command(BaseCommand):
     help = "Receive mail by SMTP on the bindings of the enabled receive connectors, until SIGTERM or Ctrl-C."
     # A page that cannot be imported is no reason to take no mail.
     requires_system_checks: Sequence[str] = []
-    requires_system_checks = []
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
