@@ -18,13 +18,28 @@ from transport.models import Delivery, DeliveryType, Queue, SendConnector
 MOST_COUNTED: Final = 10_000
 
 _COUNTS: Final = """
-SELECT wanted.id, counted.total, counted.active, counted.suspended
+SELECT wanted.id, counted.total, counted.active, counted.suspended, counted.recipient, counted.reason
 FROM unnest(%s::uuid[]) AS wanted (id), LATERAL (
   SELECT count(*) AS total, count(*) FILTER (WHERE state = 'active') AS active,
-    count(*) FILTER (WHERE state = 'suspended') AS suspended
-  FROM (SELECT state FROM transport_delivery WHERE tenant_id = %s AND queue_id = wanted.id LIMIT %s) AS counting
+    count(*) FILTER (WHERE state = 'suspended') AS suspended,
+    min(recipient) AS recipient, max(last_error_reason) AS reason
+  FROM (
+    SELECT state, recipient, last_error_reason FROM transport_delivery
+    WHERE tenant_id = %s AND queue_id = wanted.id LIMIT %s
+  ) AS counting
 ) AS counted
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is in a queue: how many, in which state, and one recipient to name."""
+
+    count: int = 0
+    active: int = 0
+    suspended: int = 0
+    recipient: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +47,26 @@ class QueueEntry:
     """A queue as it is at this moment."""
 
     queue: Queue
-    count: int
-    active: int
-    suspended: int
+    contents: Contents
     status: Queue.Status
     connector: str
 
     @property
+    def count(self) -> int:
+        return self.contents.count
+
+    @property
     def is_counted_in_part(self) -> bool:
         return self.count > MOST_COUNTED
+
+    @property
+    def reason(self) -> str:
+        """The reason code of why it waits, or '': a queue that moves needs none."""
+        if self.queue.suspended:
+            return "queue.suspended"
+        if self.status in (Queue.Status.ACTIVE, Queue.Status.CONNECTING):
+            return ""
+        return self.queue.last_error_reason or self.contents.reason
 
     @property
     def count_label(self) -> str:
@@ -60,7 +86,8 @@ class QueueEntry:
         queue = self.queue
         return {
             "queue_id": queue.pk,
-            "domain": queue.next_hop_domain,
+            "domain": self._named_domain,
+            "recipient": self.contents.recipient,
             "connector": self.connector,
             "connector_id": queue.connector_id,
             "endpoint": queue.last_error_endpoint,
@@ -68,6 +95,12 @@ class QueueEntry:
             "reply": queue.last_error_peer_text,
             "next_retry_at": queue.next_retry_at,
         }
+
+    @property
+    def _named_domain(self) -> str:
+        """The domain to speak of: “Unreachable Domain” is none, so one of those that wait there stands for them."""
+        is_domain = self.queue.delivery_type == DeliveryType.DNS_CONNECTOR
+        return self.queue.next_hop_domain if is_domain else self.contents.recipient.rpartition("@")[2]
 
 
 def filled_queues(rows: QuerySet[Queue]) -> QuerySet[Queue]:
@@ -85,20 +118,17 @@ def entries(tenant_id: UUID, rows: Sequence[Queue], now: datetime | None = None)
     return [_entry(row, counts, names, moment) for row in rows]
 
 
-def _counts(tenant_id: UUID, ids: Sequence[UUID]) -> dict[UUID, tuple[int, int, int]]:
+def _counts(tenant_id: UUID, ids: Sequence[UUID]) -> dict[UUID, Contents]:
     if not ids:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(_COUNTS, [list(ids), tenant_id, MOST_COUNTED + 1])
-        return {row[0]: (row[1], row[2], row[3]) for row in cursor.fetchall()}
+        return {row[0]: Contents(row[1], row[2], row[3], row[4] or "", row[5] or "") for row in cursor.fetchall()}
 
 
-def _entry(
-    row: Queue, counts: Mapping[UUID, tuple[int, int, int]], names: Mapping[Any, str], now: datetime
-) -> QueueEntry:
-    count, active, suspended = counts.get(row.pk, (0, 0, 0))
-    connector = names.get(row.connector_id, "")
-    return QueueEntry(row, count, active, suspended, status_of(row, active, now), connector)
+def _entry(row: Queue, counts: Mapping[UUID, Contents], names: Mapping[Any, str], now: datetime) -> QueueEntry:
+    contents = counts.get(row.pk, Contents())
+    return QueueEntry(row, contents, status_of(row, contents.active, now), names.get(row.connector_id, ""))
 
 
 def status_of(row: Queue, active: int, now: datetime) -> Queue.Status:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -16,9 +18,33 @@ from postroom.explain import explain
 from tenants.access import one
 from tenants.permissions import Permission
 from transport.access import deliveries, queues
-from transport.models import Delivery, Queue
+from transport.access import messages as tenant_messages
+from transport.actions.queue import (
+    remove_message,
+    resume_message,
+    resume_queue,
+    retry_message,
+    retry_queue,
+    suspend_message,
+    suspend_queue,
+)
+from transport.models import Delivery
 from transport.queue.viewer import QueueEntry, entries, filled_queues
 from transport.routing.reasons import Explanation
+
+
+QUEUE_VERBS: dict[str, tuple[Callable[..., Any], str | Promise]] = {
+    "retry": (retry_queue, gettext_lazy("{queue} is tried again now.")),
+    "suspend": (suspend_queue, gettext_lazy("{queue} is suspended: its mail waits until you resume it.")),
+    "resume": (resume_queue, gettext_lazy("{queue} goes on.")),
+}
+MESSAGE_VERBS: dict[str, tuple[Callable[..., Any], str | Promise]] = {
+    "retry": (retry_message, gettext_lazy("The message is tried again now.")),
+    "suspend": (suspend_message, gettext_lazy("The message is suspended.")),
+    "resume": (resume_message, gettext_lazy("The message goes on.")),
+    "remove": (partial(remove_message, with_ndr=True), gettext_lazy("The message is removed; its sender is told.")),
+    "remove-silently": (partial(remove_message, with_ndr=False), gettext_lazy("The message is removed.")),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +71,12 @@ def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     page = paginate(request, deliveries(tenant_id).filter(queue=row), ["id"])
     waiting = [Waiting(delivery, _told(entry, delivery)) for delivery in page.rows]
     context = {"entry": entry, "queue": row, "page": page, "waiting": waiting, "told": explained(entry)}
-    if context["told"] is None and waiting:
-        context["told"] = waiting[0].told
     return render(request, "console/queues/detail.html", context)
 
 
 def explained(entry: QueueEntry) -> Explanation | None:
     """Return why a queue waits, if it does."""
-    queue = entry.queue
-    if queue.suspended:
-        return explain("queue.suspended", **entry.reason_facts)
-    if queue.last_error_reason and (entry.is_unreachable or entry.status != Queue.Status.ACTIVE):
-        return explain(queue.last_error_reason, **entry.reason_facts)
-    return None
+    return explain(entry.reason, **entry.reason_facts) if entry.reason else None
 
 
 def _told(entry: QueueEntry, delivery: Delivery) -> Explanation | None:
@@ -80,10 +99,35 @@ def _told(entry: QueueEntry, delivery: Delivery) -> Explanation | None:
 @require_POST
 @needs(Permission.STEER_QUEUES)
 def act(request: ConsoleRequest, pk: UUID, verb: str) -> HttpResponse:
-    raise Http404
+    """Retry, suspend or resume a whole queue."""
+    chosen = QUEUE_VERBS.get(verb)
+    if chosen is None:
+        raise Http404
+    action, done = chosen
+    row = one(queues(request.membership.tenant_id), pk)
+    try:
+        action(actor=actor_of(request), queue=row)
+    except Problem as problem:
+        messages.error(request, explain_problem(problem).text)
+    else:
+        messages.success(request, str(done).format(queue=row.next_hop_domain))
+    return redirect_back(request, reverse("console:queue", args=[pk]))
 
 
 @require_POST
 @needs(Permission.STEER_QUEUES)
-def act_on_message(request: ConsoleRequest, pk: UUID, verb: str) -> HttpResponse:
-    raise Http404
+def act_on_message(request: ConsoleRequest, pk: UUID, message: UUID, verb: str) -> HttpResponse:
+    """Retry, suspend, resume or remove one message in a queue."""
+    chosen = MESSAGE_VERBS.get(verb)
+    if chosen is None:
+        raise Http404
+    action, done = chosen
+    queue = one(queues(request.membership.tenant_id), pk)
+    row = one(tenant_messages(request.membership.tenant_id), message)
+    try:
+        action(actor=actor_of(request), message=row, queue=queue)
+    except Problem as problem:
+        messages.error(request, explain_problem(problem).text)
+    else:
+        messages.success(request, str(done))
+    return redirect_back(request, reverse("console:queue", args=[pk]))
