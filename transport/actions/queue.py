@@ -1,0 +1,215 @@
+"""What an administrator does to queues and to messages in them (Exchange's queue viewer, reference §5).
+
+What is in flight is not snatched from its worker: suspending or removing it takes effect if this attempt fails.
+Notices to senders are written by the mail flow, which is woken for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from tenants.actions.actor import Actor
+from tenants.actions.audit import audit
+from tenants.problems import Problem
+from tenants.wakeups import wake_on_commit
+from transport.models import Delivery, DeliveryType, EventId, Message, Queue, Source
+from transport.tracking.events import Subject, TrackingRow, event, insert_events
+
+# What one click moves; the rest of a longer queue follows by its own clock.
+MOST_MOVED = 10_000
+
+_State = Delivery.State
+_Pending = Delivery.Pending
+
+
+@transaction.atomic
+def retry_queue(*, actor: Actor, queue: Queue) -> Queue:
+    """Make everything in the queue due now. What is unreachable is routed again."""
+    row = _locked(queue)
+    if row.suspended:
+        raise Problem("queue.not_actionable", next_hop_domain=row.next_hop_domain)
+    if row.delivery_type == DeliveryType.UNREACHABLE:
+        return resubmit_queue(actor=actor, queue=row)
+    before = _queue_picture(row)
+    row.next_retry_at = None
+    row.save(update_fields=["next_retry_at"])
+    _some(Delivery.objects.filter(queue=row, state=_State.RETRY)).update(next_attempt_at=timezone.now())
+    audit(actor=actor, tenant=row.tenant_id, action="queue.retry", obj=row, before=before, after=_queue_picture(row))
+    wake_on_commit("transport.deliver")
+    return row
+
+
+@transaction.atomic
+def suspend_queue(*, actor: Actor, queue: Queue) -> Queue:
+    """Hold a queue: nothing of it leaves until it is resumed; what is in flight ends as it will."""
+    return _set_suspended(actor, queue, suspended=True)
+
+
+@transaction.atomic
+def resume_queue(*, actor: Actor, queue: Queue) -> Queue:
+    """Let a queue go on, at once."""
+    row = _set_suspended(actor, queue, suspended=False)
+    wake_on_commit("transport.deliver")
+    return row
+
+
+@transaction.atomic
+def resubmit_queue(*, actor: Actor, queue: Queue) -> Queue:
+    """Route everything in the queue again, as Exchange's Retry-Queue -Resubmit; suspended messages stay."""
+    row = _locked(queue)
+    waiting = Delivery.objects.filter(queue=row, state__in=[_State.READY, _State.RETRY, _State.UNREACHABLE])
+    _some(waiting).update(config_version=0, next_attempt_at=timezone.now())
+    Queue.objects.filter(pk=row.pk).update(next_retry_at=None)
+    row.next_retry_at = None
+    audit(actor=actor, tenant=row.tenant_id, action="queue.resubmit", obj=row)
+    _route_again_on_commit(row)
+    return row
+
+
+@transaction.atomic
+def retry_message(*, actor: Actor, message: Message, queue: Queue | None = None) -> int:
+    """Make a message due now, in one queue or in all. Return how many of its recipients that moves."""
+    rows = _deliveries(message, queue)
+    due = _with(rows, _State.READY, _State.RETRY)
+    _change(due, state=_State.READY, next_attempt_at=timezone.now())
+    unreachable = _with(rows, _State.UNREACHABLE)
+    _change(unreachable, config_version=0)
+    Queue.objects.filter(pk__in={row.queue_id for row in due}).update(next_retry_at=None)
+    _audit_message(actor, message, "message.retry", queue)
+    _route_again_on_commit(message)
+    return len(due) + len(unreachable)
+
+
+@transaction.atomic
+def suspend_message(*, actor: Actor, message: Message, queue: Queue | None = None) -> int:
+    """Hold a message, in one queue or in all. Return how many of its recipients that holds, or will."""
+    rows = _deliveries(message, queue)
+    waiting = _with(rows, _State.READY, _State.RETRY, _State.UNREACHABLE, _State.HELD)
+    _change(waiting, state=_State.SUSPENDED)
+    in_flight = _with(rows, _State.ACTIVE)
+    _change(in_flight, pending=_Pending.SUSPEND)
+    _audit_message(actor, message, "message.suspend", queue)
+    return len(waiting) + len(in_flight)
+
+
+@transaction.atomic
+def resume_message(*, actor: Actor, message: Message, queue: Queue | None = None) -> int:
+    """Let a message go on that was suspended, or set aside as poison. Return how many recipients that frees."""
+    rows = [row for row in _deliveries(message, queue) if row.pending != _Pending.REMOVE_WITH_NDR]
+    held = _with(rows, _State.SUSPENDED, _State.POISON)
+    unreachable = [row for row in held if row.queue.delivery_type == DeliveryType.UNREACHABLE]
+    fresh = {"crashes": 0, "pending": "", "next_attempt_at": timezone.now()}
+    _change([row for row in held if row not in unreachable], state=_State.READY, **fresh)
+    _change(unreachable, state=_State.UNREACHABLE, config_version=0, **fresh)
+    in_flight = [row for row in _with(rows, _State.ACTIVE) if row.pending == _Pending.SUSPEND]
+    _change(in_flight, pending="")
+    if poison := [row.recipient for row in _with(held, _State.POISON)]:
+        insert_events([_event(message, EventId.POISONMESSAGE, poison, {"action": "resume"})])
+    _audit_message(actor, message, "message.resume", queue)
+    _route_again_on_commit(message)
+    return len(held) + len(in_flight)
+
+
+@transaction.atomic
+def remove_message(*, actor: Actor, message: Message, queue: Queue | None = None, with_ndr: bool) -> int:
+    """Take a message out, in one queue or in all, telling its sender or not. Return how many recipients lose it."""
+    rows = _deliveries(message, queue)
+    in_flight = _with(rows, _State.ACTIVE)
+    waiting = [row for row in rows if row not in in_flight]
+    if with_ndr:
+        # The sweep gives up what has expired, and says why.
+        gone = {"pending": _Pending.REMOVE_WITH_NDR, "expires_at": timezone.now() - timedelta(seconds=1)}
+        _change(in_flight, **gone)
+        _change(waiting, state=_State.SUSPENDED, **gone)
+        wake_on_commit("transport.sweep")
+    else:
+        _change(in_flight, pending=_Pending.REMOVE)
+        Delivery.objects.filter(pk__in=[row.pk for row in waiting]).delete()
+        if waiting:
+            insert_events([_event(message, EventId.DROP, [row.recipient for row in waiting], None, "queue.removed")])
+    _audit_message(actor, message, "message.remove", queue, with_ndr=with_ndr)
+    return len(rows)
+
+
+@transaction.atomic
+def resubmit_message(*, actor: Actor, message: Message, queue: Queue | None = None) -> int:
+    """Route a message again. Return how many of its recipients that concerns."""
+    rows = _with(_deliveries(message, queue), _State.READY, _State.RETRY, _State.UNREACHABLE)
+    _change(rows, config_version=0, next_attempt_at=timezone.now())
+    Queue.objects.filter(pk__in={row.queue_id for row in rows}).update(next_retry_at=None)
+    _audit_message(actor, message, "message.resubmit", queue)
+    _route_again_on_commit(message)
+    return len(rows)
+
+
+def _locked(queue: Queue) -> Queue:
+    return Queue.objects.select_for_update().get(pk=queue.pk)
+
+
+def _deliveries(message: Message, queue: Queue | None) -> list[Delivery]:
+    """Lock a message's deliveries in the order of their ids, as everybody does."""
+    rows = Delivery.objects.filter(tenant_id=message.tenant_id, message=message)
+    rows = rows.filter(queue=queue) if queue is not None else rows
+    return list(rows.select_related("queue").select_for_update(of=("self",)).order_by("id"))
+
+
+def _with(rows: Sequence[Delivery], *states: str) -> list[Delivery]:
+    return [row for row in rows if row.state in states]
+
+
+def _change(rows: Sequence[Delivery], **changes: Any) -> None:
+    if rows:
+        Delivery.objects.filter(pk__in=[row.pk for row in rows]).update(**changes)
+
+
+def _some(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
+    """Return the oldest of these, locked in the order of their ids."""
+    chosen = rows.order_by("id").select_for_update(skip_locked=True).values_list("pk", flat=True)[:MOST_MOVED]
+    return Delivery.objects.filter(pk__in=list(chosen))
+
+
+def _set_suspended(actor: Actor, queue: Queue, *, suspended: bool) -> Queue:
+    row = _locked(queue)
+    before = _queue_picture(row)
+    if row.suspended != suspended:
+        row.suspended = suspended
+        row.save(update_fields=["suspended"])
+    action = "queue.suspend" if suspended else "queue.resume"
+    audit(actor=actor, tenant=row.tenant_id, action=action, obj=row, before=before, after=_queue_picture(row))
+    return row
+
+
+def _queue_picture(row: Queue) -> dict[str, object]:
+    retry_at = row.next_retry_at.isoformat() if row.next_retry_at else None
+    return {"suspended": row.suspended, "next_retry_at": retry_at, "retry_count": row.retry_count}
+
+
+def _route_again_on_commit(row: Queue | Message) -> None:
+    wake_on_commit("transport.reroute", str(row.tenant_id))
+    wake_on_commit("transport.deliver")
+
+
+def _audit_message(actor: Actor, message: Message, action: str, queue: Queue | None, **facts: object) -> None:
+    after = {"queue": queue.next_hop_domain if queue else None, **facts}
+    audit(actor=actor, tenant=message.tenant_id, action=action, obj=message, after=after)
+
+
+def _event(
+    message: Message, event_id: EventId, recipients: Sequence[str], detail: dict[str, object] | None, reason: str = ""
+) -> TrackingRow:
+    subject = Subject(
+        message.pk,
+        message.tenant_id,
+        message.internet_message_id,
+        message.sender,
+        message.subject,
+        message.size,
+        message.incoming,
+    )
+    return event(subject, event_id, Source.ADMIN, recipients, reason=reason, detail=detail)
