@@ -84,6 +84,9 @@ def _postfix_settings(sink_port: int, timing_port: int) -> dict[str, str]:
 
 def _prepare(ours: PlatformProcess, *ports: int) -> None:
     """Make the tenant in a process of its own: Django reads the settings of one platform only."""
-    environment = ours.environment | {"PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}"}
+    environment = ours.environment | {
+        "DJANGO_SETTINGS_MODULE": "postroom.settings",
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'platform'}",
+    }
     command = [sys.executable, "-m", "bench.tenant", *map(str, ports)]
     subprocess.run(command, env=environment, cwd=ROOT, check=True, timeout=120)

@@ -112,7 +112,12 @@ class Postfix:
 
     def empty(self) -> None:
         """Drop what waits in the queues."""
-        subprocess.run([*as_root(), "postsuper", "-c", str(self.config), "-d", "ALL"], check=True, env=environment())
+        subprocess.run(
+            [*as_root(), "postsuper", "-c", str(self.config), "-d", "ALL"],
+            check=True,
+            capture_output=True,
+            env=environment(),
+        )
 
     def _write(self) -> None:
         self.folder.chmod(0o755)

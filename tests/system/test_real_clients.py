@@ -137,7 +137,7 @@ def test_s_nail_submits(platform: PlatformProcess, contoso_api: ApiCaller, subje
     ]
     options = [item for setting in settings for item in ("-S", setting)]
     done = run(
-        *["s-nail", "-:/", "-n", *options, "-a", str(letter), "-s", subject, BOB],
+        *["s-nail", "-:/", *options, "-a", str(letter), "-s", subject, BOB],
         text="Written in s-nail.\n",
         HOME=str(tmp_path),
         PATH="/usr/bin:/bin",
