@@ -104,7 +104,9 @@ class SmtpHop(Hop):
         while True:
             reports = await self._send_batch(opened, connector, batch, left)
             left -= len(reports)
+            # What goes back is due at once: the queue's back-off must be known before.
             await self._judge(batch, reports, opened)
+            await self.give_back()
             if left <= 0 or not opened.is_usable or self.is_over:
                 return
             batch = await self._next_or_linger(min(BATCH, left), opened)
@@ -128,7 +130,7 @@ class SmtpHop(Hop):
         return batch
 
     async def _send_batch(self, opened: SmtpConnection, connector: Connector, batch: Claim, limit: int) -> list[Report]:
-        """Send a batch; what the connection did not live to see goes back as it was."""
+        """Send a batch, or as much of it as the connection lives to see."""
         reports: list[Report] = []
         for chunk in _chunks(batch.messages[:limit]):
             async with self.connections.lend() as connection:
@@ -140,7 +142,6 @@ class SmtpHop(Hop):
                 await self.recorder.put(report)
                 self.reported(message)
                 reports.append(report)
-        await self.give_back()
         return reports
 
     async def _send(
@@ -169,6 +170,7 @@ class SmtpHop(Hop):
         if not opened.is_usable or len(put_off) >= HOPELESS_BATCH:
             # As good as a peer that does not answer: it drops the connection, or puts off whatever we send.
             await self.back_off(batch, put_off[-1])
+            await self.recorder.flush()
             self.stopping = True
         else:
             await self.change_queue(QueueChange(self.queue.id, verdict=put_off[-1], at=datetime.now(UTC)))

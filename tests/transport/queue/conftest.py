@@ -16,6 +16,7 @@ from tenants.models import Mailbox
 from tests import factories
 from tests.conftest import Contoso
 from tests.transport.delivery.stub import StubSmtp
+from tests.transport.dns.stub import StubDns
 from transport.message.lines import normalise_newlines
 from transport.models import SendConnector, TrackingEvent
 from transport.queue.database import connect_flow
@@ -50,10 +51,19 @@ def peer() -> Iterator[StubSmtp]:
         yield stub
 
 
+@pytest.fixture
+def name_server(settings: Settings) -> Iterator[StubDns]:
+    """The world's DNS; a test says what is in it."""
+    stub = StubDns()
+    with _Running(stub):
+        settings.POSTROOM_DNS_SERVERS = [stub.address]
+        yield stub
+
+
 class _Running:
     """Runs a stub on a loop in a thread."""
 
-    def __init__(self, stub: StubSmtp) -> None:
+    def __init__(self, stub: StubSmtp | StubDns) -> None:
         self._stub = stub
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)

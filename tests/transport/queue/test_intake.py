@@ -77,9 +77,9 @@ def test_a_sender_with_foreign_recipients_only_gets_a_message_that_was_handed_ov
 
 def test_another_tenant_learns_nothing_about_the_senders_client() -> None:
     trace = Trace()
-    trace.add(StepKind.SENDER, "ann@contoso.example", Verdict.ACCEPTED, "Hidden.")
-    trace.add(StepKind.RECIPIENT, "bcc@contoso.example", Verdict.RESOLVED, "Hidden.")
-    trace.add(StepKind.RECIPIENT, CARL.original, Verdict.HANDED_OVER, "Told.")
+    trace.add(StepKind.SENDER, "ann@contoso.example", Verdict.ACCEPTED, "Hidden.", part=CONTOSO)
+    trace.add(StepKind.RECIPIENT, "bcc@contoso.example", Verdict.RESOLVED, "Hidden.", part=CONTOSO)
+    trace.add(StepKind.RECIPIENT, CARL.original, Verdict.HANDED_OVER, "Told.", part=FABRIKAM)
     _, other = taken(RoutedMessage(CONTOSO, False, (BOB,)), RoutedMessage(FABRIKAM, True, (CARL,)), trace=trace)
     assert other.message.client_address is None
     assert other.message.client_name == other.message.receive_connector == ""
