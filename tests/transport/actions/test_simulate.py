@@ -24,8 +24,10 @@ def fabrikam(db: None) -> Tenant:
     factories.make_mailbox(domain, "off", enabled=False, display_name="Secret Off")
     factories.make_mailbox(domain, "full", quota=1, used_bytes=2, display_name="Secret Full")
     factories.make_domain(tenant, "relay.example", type="internal_relay")
-    hub = {"smart_hosts": [("secret-hub.example", 25)], "name": "Secret connector", "max_message_size": 10_000}
-    factories.make_send_connector(tenant, "relay.example", **hub)
+    hub = [("secret-hub.example", 25)]
+    factories.make_send_connector(
+        tenant, "relay.example", name="Secret connector", smart_hosts=hub, max_message_size=10_000
+    )
     return tenant
 
 
