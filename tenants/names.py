@@ -10,6 +10,9 @@ import idna
 from tenants.problems import Problem
 
 LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?")
+# Control, format (bidi overrides above all), surrogate, line and paragraph separator; joiners are part of scripts.
+UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+JOINERS = "\u200c\u200d"
 LAST_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 LOCAL_ATOM = re.compile(r"[^\x00-\x20\x7f()<>\[\]:;@\\,.\"]+(\.[^\x00-\x20\x7f()<>\[\]:;@\\,.\"]+)*")
 
@@ -29,11 +32,25 @@ def _check_a_labels(name: str) -> None:
     labels = name.split(".")
     if not name or len(name) > 253 or not LAST_LABEL.fullmatch(labels[-1]):
         raise UnicodeError("a domain is made of letters, digits and hyphens, with dots between")
+    if labels[-1].isdigit():
+        # RFC 3696 2: no top-level domain is numeric, so that 192.0.2.1 is an address and never a name.
+        raise UnicodeError("a domain does not end in a number")
     for label in labels:
         if not LABEL.fullmatch(label):
             raise UnicodeError(f"“{label}” is not a label of a domain name")
         if label.startswith("xn--"):
             idna.decode(label)
+
+
+def printable_name(text: str, *, field: str = "name") -> str:
+    """Return a name as it is shown, or raise Problem("name.not_printable").
+
+    Names stand in logs, headers and lists: no line break, no control character, nothing that turns the text round.
+    """
+    name = text.strip()
+    if any(unicodedata.category(letter) in UNPRINTABLE and letter not in JOINERS for letter in name):
+        raise Problem("name.not_printable", field=field)
+    return name
 
 
 def local_key(local_part: str) -> str:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from tenants.actions.actor import Actor
 from tenants.actions.audit import audit, snapshot
 from tenants.models import AcceptedDomain, Tenant
-from tenants.names import domain_name
+from tenants.names import domain_name, printable_name
 from tenants.problems import Problem, constraint_problems
 from tenants.wakeups import configuration_changed
 
@@ -31,6 +31,7 @@ def create_accepted_domain(
 ) -> AcceptedDomain:
     """Add a domain, unverified. The first one becomes the default."""
     ascii_name = domain_name(domain)
+    name = printable_name(name)
     if AcceptedDomain.objects.filter(tenant=tenant).count() >= tenant.max_domains:
         raise Problem("limits.domains", limit=tenant.max_domains)
     first = not AcceptedDomain.objects.filter(tenant=tenant, is_default=True).exists()
@@ -60,7 +61,7 @@ def change_accepted_domain(*, actor: Actor, domain: AcceptedDomain, **changes: A
     for field, value in changes.items():
         if field not in {"name", "type", "match_subdomains", "is_default"}:
             raise Problem("domain.immutable", field=field, domain=domain.domain)
-        setattr(domain, field, value)
+        setattr(domain, field, printable_name(value) if field == "name" else value)
     if changes.get("is_default"):
         _no_default(domain.tenant)
     with constraint_problems(_problems(domain.domain, domain.name)):

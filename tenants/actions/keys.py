@@ -11,6 +11,7 @@ from tenants.access import token_digest
 from tenants.actions.actor import Actor
 from tenants.actions.audit import audit
 from tenants.models import ApiKey, Tenant, User
+from tenants.names import printable_name
 
 
 @transaction.atomic
@@ -18,6 +19,7 @@ def create_api_key(
     *, actor: Actor, name: str, tenant: Tenant | None, created_by: User | None = None
 ) -> tuple[ApiKey, str]:
     """Create a key of a tenant, or of the operator where `tenant` is None. Return it and its token, shown once."""
+    name = printable_name(name)
     token = f"{'pro' if tenant is None else 'prt'}_{secrets.token_urlsafe(32)}"
     key = ApiKey.objects.create(
         tenant=tenant,

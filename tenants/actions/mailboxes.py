@@ -8,14 +8,17 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from tenants.actions.actor import Actor
 from tenants.actions.audit import audit, snapshot
 from tenants.actions.domains import domain_for_address
 from tenants.models import EmailAddress, Mailbox, Tenant, User
-from tenants.names import local_key, split_mailbox_address
+from tenants.names import local_key, printable_name, split_mailbox_address
 from tenants.problems import Problem, constraint_problems
 from tenants.wakeups import configuration_changed
+
+MAX_QUOTA = 2**50
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,10 @@ def create_mailbox(
     """Create a mailbox with its addresses. `verifier` is a SCRAM verifier, never a password."""
     if Mailbox.objects.filter(tenant=tenant).count() >= tenant.max_mailboxes:
         raise Problem("limits.mailboxes", limit=tenant.max_mailboxes)
-    if not display_name.strip():
-        raise Problem("mailbox.no_name", field="display_name")
-    mailbox = Mailbox(tenant=tenant, display_name=display_name.strip(), verifier=verifier, enabled=enabled, user=user)
+    mailbox = Mailbox(tenant=tenant, display_name=display_name, verifier=verifier, enabled=enabled, user=user)
     if quota is not None:
         mailbox.quota = quota
+    _check(mailbox)
     mailbox.save()
     _write_addresses(mailbox, addresses)
     audit(actor=actor, tenant=tenant, action="mailbox.create", obj=mailbox, after=_picture(mailbox))
@@ -61,8 +63,7 @@ def change_mailbox(
         if field not in {"display_name", "enabled", "quota", "verifier", "user"}:
             raise Problem("api.unknown_field", field=field, name=field)
         setattr(mailbox, field, value)
-    if not mailbox.display_name.strip():
-        raise Problem("mailbox.no_name", field="display_name")
+    _check(mailbox)
     if changes:
         mailbox.save(update_fields=[*changes])
     if addresses is not None:
@@ -92,6 +93,15 @@ def delete_mailbox(*, actor: Actor, mailbox: Mailbox) -> None:
     tenant_id = mailbox.tenant_id
     mailbox.delete()
     configuration_changed(tenant_id)
+
+
+def _check(mailbox: Mailbox) -> None:
+    mailbox.display_name = printable_name(mailbox.display_name, field="display_name")
+    if not mailbox.display_name:
+        raise Problem("mailbox.no_name", field="display_name")
+    if not 0 < mailbox.quota <= MAX_QUOTA:
+        why = gettext("It goes from 1 byte to {limit} bytes.").format(limit=MAX_QUOTA)
+        raise Problem("mailbox.invalid_quota", field="quota", quota=mailbox.quota, why=why)
 
 
 def _write_addresses(mailbox: Mailbox, inputs: Sequence[AddressInput]) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
+from zoneinfo import available_timezones
 
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -12,6 +15,7 @@ from django.utils.text import slugify
 from tenants.actions.actor import Actor
 from tenants.actions.audit import audit, snapshot
 from tenants.models import Membership, Tenant, User
+from tenants.names import printable_name
 from tenants.problems import Problem, constraint_problems
 from tenants.wakeups import configuration_changed
 
@@ -23,8 +27,16 @@ CHANGEABLE = {
     "message_expiration_timeout",
     "delay_notification_timeout",
 }
+MIN_EXPIRY, MAX_EXPIRY = timedelta(seconds=5), timedelta(days=90)
+# Each column's own reach; the mail flow adds sizes up, so that one stays below.
+LIMITS = {
+    "max_domains": 2**31 - 1,
+    "max_mailboxes": 2**31 - 1,
+    "max_message_size": 2**40,
+    "max_recipients_per_message": 2**31 - 1,
+}
 USER_FIELDS = ("name", "language", "is_active", "is_operator")
-OPERATORS_ONLY = {"max_domains", "max_mailboxes", "max_message_size", "max_recipients_per_message"}
+OPERATORS_ONLY = frozenset(LIMITS)
 
 
 @transaction.atomic
@@ -40,8 +52,10 @@ def create_tenant(
     """Create a tenant, with its first owner where an e-mail address is given."""
     if slugify(slug) != slug or not slug:
         raise Problem("tenant.invalid_slug", field="slug", slug=slug[:63])
+    tenant = Tenant(slug=slug, name=name or slug, **limits)
+    _check(tenant)
     with constraint_problems({"tenants_tenant_slug_key": Problem("tenant.slug_taken", field="slug", slug=slug)}):
-        tenant = Tenant.objects.create(slug=slug, name=name or slug, **limits)
+        tenant.save()
     if owner_email:
         owner = make_user(actor=actor, email=owner_email, password=owner_password)
         Membership.objects.create(tenant=tenant, user=owner, role=Membership.Role.OWNER)
@@ -79,14 +93,29 @@ def change_tenant(*, actor: Actor, tenant: Tenant, **changes: Any) -> Tenant:
         if field not in CHANGEABLE | OPERATORS_ONLY | {"status"}:
             raise Problem("api.unknown_field", field=field, name=field)
         setattr(tenant, field, value)
-    table = {
-        "tenant_delay_notice_before_expiry": Problem("tenant.delay_after_expiry", field="delay_notification_timeout")
-    }
-    with constraint_problems(table):
-        tenant.save(update_fields=[*changes])
+    _check(tenant)
+    tenant.save(update_fields=[*changes])
     audit(actor=actor, tenant=tenant, action="tenant.change", obj=tenant, before=before, after=snapshot(tenant))
     configuration_changed(tenant.pk)
     return tenant
+
+
+def _check(tenant: Tenant) -> None:
+    tenant.name = printable_name(tenant.name)
+    known = dict(settings.LANGUAGES)
+    if tenant.language not in known:
+        raise Problem("tenant.invalid_language", field="language", language=tenant.language, known=", ".join(known))
+    if tenant.time_zone not in available_timezones():
+        raise Problem("tenant.invalid_time_zone", field="time_zone", time_zone=tenant.time_zone)
+    if not MIN_EXPIRY <= tenant.message_expiration_timeout <= MAX_EXPIRY:
+        raise Problem("tenant.invalid_expiry", field="message_expiration_timeout")
+    if tenant.delay_notification_timeout <= timedelta(0):
+        raise Problem("tenant.invalid_delay_notice", field="delay_notification_timeout")
+    if tenant.delay_notification_timeout >= tenant.message_expiration_timeout:
+        raise Problem("tenant.delay_after_expiry", field="delay_notification_timeout")
+    for field, high in LIMITS.items():
+        if not 0 <= getattr(tenant, field) <= high:
+            raise Problem("tenant.invalid_limit", field=field, value=getattr(tenant, field), high=high)
 
 
 @transaction.atomic

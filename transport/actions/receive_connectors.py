@@ -11,8 +11,10 @@ from django.utils import timezone
 from tenants.actions.actor import Actor
 from tenants.actions.audit import audit, snapshot
 from tenants.models import Tenant
+from tenants.names import domain_name, printable_name
 from tenants.problems import Problem, constraint_problems
 from tenants.wakeups import configuration_changed, platform_changed
+from transport.actions.bounds import RECEIVE, check_bounds
 from transport.models import ReceiveConnector
 from transport.routing.envelope import PermissionGroup, Right
 from transport.routing.ranges import AddressRange, InvalidRange
@@ -127,6 +129,14 @@ def _write(actor: Actor, connector: ReceiveConnector, fields: dict[str, Any]) ->
         if name not in allowed:
             raise Problem("api.unknown_field", field=name, name=name)
         setattr(connector, name, value)
+    connector.name = printable_name(connector.name)
+    connector.comment = printable_name(connector.comment, field="comment")
+    if not connector.name:
+        raise Problem("connector.no_name", field="name")
+    connector.fqdn = domain_name(connector.fqdn, field="fqdn") if connector.fqdn else ""
+    if connector.banner and not (connector.banner.isascii() and connector.banner.isprintable()):
+        raise Problem("receive_connector.invalid_banner", field="banner")
+    check_bounds(connector, RECEIVE)
     connector.bindings = [_binding(text) for text in connector.bindings]
     connector.remote_ranges = [_range(connector, text) for text in connector.remote_ranges]
     for field, known in (

@@ -7,16 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from tenants.actions.actor import Actor
 from tenants.actions.audit import audit, snapshot
 from tenants.models import Tenant
-from tenants.names import domain_name
+from tenants.names import domain_name, printable_name
 from tenants.problems import Problem, constraint_problems
 from tenants.secrets import encrypt
 from tenants.wakeups import configuration_changed
+from transport.actions.bounds import SEND, check_bounds
+from transport.delivery.ssrf import is_forbidden_address
 from transport.models import AddressSpace, SendConnector, SmartHost
+from transport.queue.connector import allowed_networks
 from transport.routing.spaces import AddressSpace as RoutingSpace
 from transport.routing.spaces import InvalidAddressSpace
 
@@ -132,12 +136,19 @@ def address_space(space: SpaceInput) -> RoutingSpace:
 
 
 def smart_host_name(text: str) -> str:
-    """Return the stored form of a smart host: a name as A-label, or an address without brackets."""
+    """Return the stored form of a smart host: a name as A-label, or an address without brackets.
+
+    An address that no tenant may make us connect to is refused here, so that it is told at once; what a name leads
+    to shows at each connection, and is checked there again.
+    """
     typed = text.strip()
     try:
-        return str(ipaddress.ip_address(typed.strip("[]")))
+        address = str(ipaddress.ip_address(typed.strip("[]")))
     except ValueError:
         return domain_name(typed, field="smart_hosts")
+    if is_forbidden_address(address, allowed_networks(tuple(settings.POSTROOM_PRIVATE_NETWORKS))):
+        raise Problem("connector.forbidden_address", field="smart_hosts", host=address)
+    return address
 
 
 def _write(
@@ -154,9 +165,11 @@ def _write(
     if password is not None:
         connector.password_encrypted = encrypt(password) if password else None
     connector.fqdn = domain_name(connector.fqdn, field="fqdn") if connector.fqdn else ""
-    connector.name = connector.name.strip()
+    connector.name = printable_name(connector.name)
+    connector.comment = printable_name(connector.comment, field="comment")
     if not connector.name:
         raise Problem("connector.no_name", field="name")
+    check_bounds(connector, SEND)
     with constraint_problems(_problems(connector)):
         connector.save()
     if spaces is not None:

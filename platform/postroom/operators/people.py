@@ -16,6 +16,8 @@ from postroom.operators.bases import ActionAdmin, ActionForm, ReadOnlyAdmin, act
 from tenants.actions.keys import revoke_api_key
 from tenants.actions.tenants import change_tenant, create_tenant, make_user, set_membership, set_user
 from tenants.models import ApiKey, AuditEvent, IdempotentRequest, Membership, Tenant, User
+from tenants.problems import Problem
+from transport.routing.retry import InvalidRetrySchedule, RetryClock
 
 
 class TenantForm(ActionForm[Tenant]):
@@ -25,10 +27,19 @@ class TenantForm(ActionForm[Tenant]):
     @override
     def act(self) -> Tenant:
         data = self.changes()
+        if "retry_schedule" in data:
+            data["retry_schedule"] = _schedule(data["retry_schedule"])
         owner = {"owner_email": data.pop("owner_email", ""), "owner_password": data.pop("owner_password", None)}
         if self.is_new:
             return create_tenant(actor=self.actor, **{"slug": self.cleaned_data["slug"]} | data | owner)
         return change_tenant(actor=self.actor, tenant=Tenant.objects.get(pk=self.instance.pk), **data)
+
+
+def _schedule(text: str) -> str:
+    try:
+        return str(RetryClock.parse(text))
+    except InvalidRetrySchedule as error:
+        raise Problem(error.reason_code, field="retry_schedule", schedule=text, why=str(error)) from None
 
 
 @admin.register(Tenant)

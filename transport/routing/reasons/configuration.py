@@ -137,6 +137,21 @@ TENANTS: Final = (
         _("“{slug}” cannot be a short name: use lower-case letters, digits and hyphens, starting with a letter."),
     ),
     _invalid(
+        "tenant.invalid_time_zone", _("Not a time zone"), _("“{time_zone}” is no time zone; write Europe/Berlin.")
+    ),
+    _invalid("tenant.invalid_language", _("Not a language here"), _("“{language}” is none of: {known}.")),
+    _invalid(
+        "tenant.invalid_expiry", _("The expiry is out of range"), _("Messages expire after 5 seconds to 90 days.")
+    ),
+    _invalid(
+        "tenant.invalid_delay_notice",
+        _("The delay notice is out of range"),
+        _("The notice of a delay goes out some time after the message came, not before."),
+    ),
+    _invalid(
+        "tenant.invalid_limit", _("The limit is out of range"), _("{value} is not possible; it goes from 0 to {high}.")
+    ),
+    _invalid(
         "tenant.delay_after_expiry",
         _("The delay notice would come too late"),
         _("The notice of a delay must go out before the message expires. Choose a shorter time for the notice."),

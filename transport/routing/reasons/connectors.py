@@ -71,6 +71,12 @@ REASONS: Final = (
     ),
     _invalid("connector.no_name", _("The connector has no name"), _("Give it a name: queues and logs show it.")),
     _invalid("connector.invalid_port", _("Not a port"), _("{port} is not a port; ports go from 1 to 65535.")),
+    _invalid("connector.out_of_range", _("Out of range"), _("{value} is not possible; it goes from {low} to {high}.")),
+    _invalid(
+        "receive_connector.invalid_banner",
+        _("Not a banner"),
+        _("A banner is one line of printable ASCII characters."),
+    ),
     _invalid("connector.invalid_choice", _("Not a choice here"), _("“{value}” is none of the possible values.")),
     _invalid(
         "receive_connector.no_range",

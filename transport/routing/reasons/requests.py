@@ -15,6 +15,7 @@ def _invalid(code: str, title: str, explanation: str) -> Reason:
 REASONS: Final = (
     _invalid("api.invalid", _("The request is not valid"), _("One or more fields cannot be accepted; see errors.")),
     _invalid("api.malformed", _("The request cannot be read"), _("The body is no valid JSON. {why}")),
+    _invalid("api.too_large", _("The request is too large"), _("A request has at most {limit} bytes.")),
     _invalid("api.unauthenticated", _("No valid key"), _("Send a key: Authorization: Bearer <key>.")),
     _invalid("api.forbidden", _("The key does not allow this"), _("The key's scopes do not cover this request.")),
     _invalid("api.not_found", _("There is no such thing"), _("Nothing with this id exists in this organisation.")),
@@ -39,6 +40,11 @@ REASONS: Final = (
     _invalid("api.unknown_field", _("There is no such field"), _("“{name}” is not a field that can be set here.")),
     _invalid("api.required", _("The field is missing"), _("This field is required.")),
     _invalid("api.immutable", _("The field cannot be changed"), _("This field is set once, at creation.")),
+    _invalid(
+        "name.not_printable",
+        _("The name holds characters that cannot be shown"),
+        _("Line breaks, control characters and marks that turn the text round are not allowed in names."),
+    ),
     _invalid("message.invalid_header", _("A header field is not allowed"), _("The field {name} is refused. {why}")),
     _invalid("message.no_recipients", _("The message has no recipients"), _("Name at least one in to, cc or bcc.")),
     _invalid(

@@ -1,0 +1,44 @@
+"""Numbers and times of a connector within what makes sense: the database holds more than the mail flow can use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from django.db.models import Model
+
+from tenants.problems import Problem
+
+Bounds = Mapping[str, tuple[Any, Any]]
+
+_MESSAGE: Final = (1, 2**40)
+_MANY: Final = (1, 1_000_000)
+_A_DAY: Final = (timedelta(seconds=1), timedelta(days=1))
+
+SEND: Final[Bounds] = {
+    "max_message_size": _MESSAGE,
+    "max_messages_per_connection": _MANY,
+    "connection_inactivity_timeout": _A_DAY,
+}
+RECEIVE: Final[Bounds] = {
+    "max_message_size": _MESSAGE,
+    "max_header_size": (1, 2**24),
+    "max_hop_count": (1, 500),
+    "max_recipients_per_message": _MANY,
+    "max_inbound_connections": _MANY,
+    "max_inbound_connections_per_source": _MANY,
+    "max_protocol_errors": (1, 10_000),
+    "max_logon_failures": (1, 10_000),
+    "connection_timeout": _A_DAY,
+    "connection_inactivity_timeout": _A_DAY,
+    "tarpit_interval": (timedelta(0), timedelta(minutes=10)),
+}
+
+
+def check_bounds(row: Model, bounds: Bounds) -> None:
+    """Raise Problem("connector.out_of_range") for the first field out of its range; None is no limit."""
+    for field, (low, high) in bounds.items():
+        value = getattr(row, field)
+        if value is not None and not low <= value <= high:
+            raise Problem("connector.out_of_range", field=field, value=str(value)[:40], low=low, high=high)
