@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
-from django.db import OperationalError, transaction
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError, OperationalError, transaction
 from django.http import Http404
+from psycopg.errors import CheckViolation
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -14,6 +17,7 @@ from postroom.explain import explain, explain_problem
 from tenants.problems import Problem
 from transport.routing.reasons import Explanation, Fix
 
+logger = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
 CODES: dict[type[Exception], tuple[int, str]] = {
     exceptions.ValidationError: (400, "api.invalid"),
@@ -27,8 +31,12 @@ CODES: dict[type[Exception], tuple[int, str]] = {
     exceptions.MethodNotAllowed: (405, "api.method_not_allowed"),
     exceptions.NotAcceptable: (406, "api.not_acceptable"),
     exceptions.UnsupportedMediaType: (415, "api.unsupported_media_type"),
-    exceptions.Throttled: (429, "api.throttled"),
+    exceptions.Throttled: (429, "api.rate"),
     OperationalError: (503, "system.unavailable"),
+    InterfaceError: (503, "system.unavailable"),
+    # What the fields' own checks let through: refused without the database's words, which go to the log.
+    DataError: (400, "api.invalid"),
+    IntegrityError: (409, "api.conflict"),
 }
 # What collides with a state of things, not with a rule of form, is a conflict.
 CONFLICTS = (".taken", ".duplicate", "_taken", ".in_use", ".not_actionable", "api.conflict", "api.idempotency_conflict")
@@ -38,8 +46,12 @@ def problem_details(error: Exception, context: dict[str, Any]) -> Response | Non
     """Return the answer for an error; None for one that nobody foresaw: a 500, its traceback in the log."""
     if getattr(context.get("view"), "is_in_scope", False):
         transaction.set_rollback(True)
+    if isinstance(error, RequestDataTooBig):
+        error = Problem("api.too_large", limit=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
     if isinstance(error, Problem):
         return _of_problem(error)
+    if isinstance(error, IntegrityError) and isinstance(error.__cause__, CheckViolation):
+        return _of_exception(error, 400, "api.invalid", context)
     for kind, (status, code) in CODES.items():
         if isinstance(error, kind):
             return _of_exception(error, status, code, context)
@@ -57,12 +69,18 @@ def _of_problem(problem: Problem) -> Response:
 def _status_of(problem: Problem) -> int:
     if problem.code in {"api.tenant_unknown", "api.not_found"}:
         return 404
+    if problem.code == "api.too_large":
+        return 413
     return 409 if problem.code.endswith(CONFLICTS) else 400
 
 
 def _of_exception(error: Exception, status: int, code: str, context: dict[str, Any]) -> Response:
     request = context.get("request")
-    facts = {"method": getattr(request, "method", ""), "problem": str(error), "wait": getattr(error, "wait", "")}
+    facts = {"method": getattr(request, "method", ""), "wait": getattr(error, "wait", "")}
+    if isinstance(error, exceptions.ParseError):
+        facts["why"] = str(error.detail)
+    elif isinstance(error, DatabaseError | InterfaceError):
+        logger.warning("The database refused a request of the API.", exc_info=error)
     body = details(status, explain(code, **facts))
     if isinstance(error, exceptions.ValidationError):
         body["errors"] = error.detail if isinstance(error.detail, dict) else {"": error.detail}

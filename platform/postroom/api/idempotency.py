@@ -12,16 +12,26 @@ from typing import Any
 from uuid import UUID
 
 from django.core.serializers.json import DjangoJSONEncoder
+from django.utils.crypto import salted_hmac
 
 from tenants.access import KeyEntry
 from tenants.models import IdempotentRequest
 from tenants.problems import Problem
+from tenants.secrets import decrypt, encrypt
+
+SEALED = "sealed"
 
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
     body: Any
     status: int
+
+
+def digest_of(method: str, path: str, data: Any) -> str:
+    """Return what a request is known by. It may hold a password, so nobody without our key can try guesses."""
+    body = json.dumps(data, sort_keys=True, default=str)
+    return salted_hmac("postroom.idempotency", f"{method} {path}\n{body}", algorithm="sha256").hexdigest()
 
 
 def recall(key: KeyEntry, tenant_id: UUID | None, token: str, digest: str) -> Earlier | None:
@@ -36,13 +46,22 @@ def recall(key: KeyEntry, tenant_id: UUID | None, token: str, digest: str) -> Ea
         return None
     if row.digest != digest:
         raise Problem("api.idempotency_conflict", key=token)
-    return Earlier(row.body, row.status)
+    body = (
+        json.loads(decrypt(row.body[SEALED].encode()))
+        if isinstance(row.body, dict) and SEALED in row.body
+        else row.body
+    )
+    return Earlier(body, row.status)
 
 
-def remember(key: KeyEntry, tenant_id: UUID | None, token: str, digest: str, body: Any, status: int) -> None:
-    plain = json.loads(json.dumps(body, cls=DjangoJSONEncoder))
+def remember(
+    key: KeyEntry, tenant_id: UUID | None, token: str, body: Any, status: int, *, sealed: bool = False
+) -> None:
+    """Keep an answer for the next time; `sealed` where it holds a secret, which the database must not know."""
+    text = json.dumps(body, cls=DjangoJSONEncoder)
+    kept = {SEALED: encrypt(text).decode()} if sealed else json.loads(text)
     rows = IdempotentRequest.objects.filter(**_identity(key, tenant_id, token))
-    rows.update(body=plain, status=status)
+    rows.update(body=kept, status=status)
 
 
 def _identity(key: KeyEntry, tenant_id: UUID | None, token: str) -> dict[str, Any]:

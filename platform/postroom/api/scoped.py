@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from functools import cached_property
@@ -18,7 +16,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from typing_extensions import override
 
-from postroom.api.idempotency import recall, remember
+from postroom.api.idempotency import digest_of, recall, remember
+from postroom.api.parsing import BoundedJsonParser
 from tenants.access import KeyEntry
 from tenants.actions.actor import Actor
 from tenants.models import Tenant
@@ -34,6 +33,8 @@ class ScopedView(APIView):
     is_in_scope = False
     unscoped: ClassVar[frozenset[str]] = frozenset()
     can_dry_run: ClassVar[bool] = True
+    seals_answers: ClassVar[bool] = False
+    parser_classes = (BoundedJsonParser,)
 
     @classmethod
     @override
@@ -92,11 +93,14 @@ class ScopedView(APIView):
         """Answer a write: once per Idempotency-Key, and undone after it was tried where it is a dry run."""
         token = self.request.headers.get("Idempotency-Key", "")
         repeatable = bool(token) and self.request.method == "POST" and not self.is_dry_run
-        if repeatable and (earlier := recall(self.key, self.tenant_id_or_none, token, self._digest())) is not None:
-            return Response(earlier.body, status=earlier.status, headers={"Idempotent-Replay": "true"})
+        if repeatable:
+            digest = digest_of("POST", self.request.path, self.request.data)
+            earlier = recall(self.key, self.tenant_id_or_none, token, digest)
+            if earlier is not None:
+                return Response(earlier.body, status=earlier.status, headers={"Idempotent-Replay": "true"})
         body, status = make()
         if repeatable:
-            remember(self.key, self.tenant_id_or_none, token, self._digest(), body, status)
+            remember(self.key, self.tenant_id_or_none, token, body, status, sealed=self.seals_answers)
         if self.is_dry_run:
             transaction.set_rollback(True)
         return Response(body, status=status, headers={"Dry-Run": "true"} if self.is_dry_run else None)
@@ -104,10 +108,6 @@ class ScopedView(APIView):
     @property
     def tenant_id_or_none(self) -> UUID | None:
         return self.tenant_id
-
-    def _digest(self) -> str:
-        body = json.dumps(self.request.data, sort_keys=True, default=str)
-        return hashlib.sha256(f"{self.request.method} {self.request.path}\n{body}".encode()).hexdigest()
 
 
 class OperatorView(ScopedView):

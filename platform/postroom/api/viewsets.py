@@ -9,11 +9,13 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema
 from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer, Serializer
 from rest_framework.viewsets import GenericViewSet
 from typing_extensions import override
 
 from postroom.api.scoped import ScopedView
 from tenants.access import one
+from tenants.problems import Problem
 
 Row = TypeVar("Row", bound=Model)
 DRY_RUN = OpenApiParameter("dry_run", bool, description="Check and show the outcome; change nothing.")
@@ -81,14 +83,23 @@ class ConfigurationViewSet(ReadViewSet[Row], Generic[Row]):
 
     def _create(self) -> tuple[Any, int]:
         serializer = self.get_serializer(data=self.request.data)
+        self._refuse_unknown_fields(serializer)
         serializer.is_valid(raise_exception=True)
         return self._shown(self.perform_create(serializer.validated_data)), status.HTTP_201_CREATED
 
     def _change(self) -> tuple[Any, int]:
         row = self.get_object()
         serializer = self.get_serializer(row, data=self.request.data, partial=True)
+        self._refuse_unknown_fields(serializer)
         serializer.is_valid(raise_exception=True)
         return self._shown(self.perform_change(row, serializer.validated_data)), status.HTTP_200_OK
+
+    def _refuse_unknown_fields(self, serializer: BaseSerializer[Any]) -> None:
+        """Tell of a misspelt field, which would pass for one left out. What is only read may come back."""
+        assert isinstance(serializer, Serializer)
+        if isinstance(self.request.data, dict):
+            for name in sorted(self.request.data.keys() - serializer.fields.keys()):
+                raise Problem("api.unknown_field", field=name[:64], name=name[:64])
 
     def _remove(self) -> tuple[Any, int]:
         self.perform_remove(self.get_object())

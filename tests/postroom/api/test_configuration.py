@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connection
 
-from tenants.models import AcceptedDomain, AuditEvent, Mailbox, Tenant
+from postroom.api.idempotency import digest_of
+from tenants.actions.actor import SYSTEM
+from tenants.actions.keys import create_api_key
+from tenants.models import AcceptedDomain, ApiKey, AuditEvent, IdempotentRequest, Mailbox, Tenant
+from tests import factories
 from tests.conftest import Contoso
 from tests.postroom.api.conftest import Program, program_of
 from transport.models import ReceiveConnector, SendConnector
@@ -92,9 +98,66 @@ def test_an_idempotency_key_with_another_body_is_a_conflict(api: Program) -> Non
     assert (answer.status_code, answer.json()["code"]) == (409, "api.idempotency_conflict")
 
 
+@pytest.mark.django_db(transaction=True)
+def test_two_requests_at_once_with_one_idempotency_key_act_once(api: Program) -> None:
+    def make(_number: int) -> tuple[int, Any]:
+        try:
+            answer = api.post("send-connectors/", INTERNET, **{"Idempotency-Key": "k1"})
+            return answer.status_code, answer.json()["id"]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = set(pool.map(make, range(4)))
+    assert [status for status, _ in answers] == [201]
+    assert SendConnector.objects.count() == 1
+
+
+def test_a_dry_run_wakes_nobody(
+    api: Program, django_capture_on_commit_callbacks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    woken: list[str] = []
+    monkeypatch.setattr("tenants.wakeups.wake", lambda task, *arguments: woken.append(task))
+    with django_capture_on_commit_callbacks(execute=True):
+        api.post("send-connectors/?dry_run=1", INTERNET)
+    assert woken == []
+    with django_capture_on_commit_callbacks(execute=True):
+        api.post("send-connectors/", INTERNET)
+    assert woken == ["transport.reroute"]
+
+
+@pytest.mark.parametrize("path", ["mailboxes/", "send-connectors/", "accepted-domains/", "audit-events/", "api-keys/"])
+def test_a_list_costs_the_same_whatever_its_length(
+    api: Program, contoso: Contoso, django_assert_max_num_queries: Any, path: str
+) -> None:
+    domain = AcceptedDomain.objects.get()
+    for number in range(12):
+        factories.make_mailbox(domain, f"m{number}", aliases=[f"n{number}"])
+        factories.make_send_connector(contoso.tenant, "*", smart_hosts=[("hub.example", 25)])
+        factories.make_domain(contoso.tenant, f"d{number}.example")
+        create_api_key(actor=SYSTEM, name="k", tenant=contoso.tenant)
+    with django_assert_max_num_queries(12):  # key, scope in and out, page, two prefetches; the test's savepoints
+        assert len(api.get(path).json()["results"]) >= 12
+
+
 def test_a_refused_write_frees_its_idempotency_key(api: Program) -> None:
     assert api.post("send-connectors/", {"name": "x"}, **{"Idempotency-Key": "k1"}).status_code == 400
     assert api.post("send-connectors/", INTERNET, **{"Idempotency-Key": "k1"}).status_code == 201
+
+
+def test_a_key_that_is_asked_for_twice_is_sealed_in_the_record_of_the_answer(api: Program) -> None:
+    first = api.post("api-keys/", {"name": "nightly"}, **{"Idempotency-Key": "k1"}).json()
+    assert api.post("api-keys/", {"name": "nightly"}, **{"Idempotency-Key": "k1"}).json() == first
+    assert ApiKey.objects.filter(name="nightly").count() == 1
+    assert first["token"] not in str(IdempotentRequest.objects.values_list("body", "digest"))
+
+
+def test_a_recorded_request_cannot_be_guessed_without_our_key(api: Program, settings: Any) -> None:
+    digests = set()
+    for secret in ("one", "two"):
+        settings.SECRET_KEY = secret
+        digests.add(digest_of("POST", "/api/v1/mailboxes/", {"password": "a long password"}))
+    assert len(digests) == 2
 
 
 def test_a_mailbox_is_made_with_addresses_and_password(api: Program) -> None:

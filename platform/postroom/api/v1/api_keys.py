@@ -26,6 +26,7 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
 class ApiKeyViewSet(ConfigurationViewSet[ApiKey]):
     serializer_class = ApiKeySerializer
     queryset = ApiKey.objects.none()
+    seals_answers = True  # they hold the key
     http_method_names = ["get", "post", "delete", "head", "options"]
 
     @override

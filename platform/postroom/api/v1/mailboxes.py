@@ -8,9 +8,10 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 from typing_extensions import override
 
+from postroom.api.parts import PartSerializer
 from postroom.api.viewsets import ConfigurationViewSet
 from tenants.access import mailboxes
-from tenants.actions.mailboxes import AddressInput, change_mailbox, create_mailbox, delete_mailbox
+from tenants.actions.mailboxes import MAX_QUOTA, AddressInput, change_mailbox, create_mailbox, delete_mailbox
 from tenants.models import Mailbox
 from tenants.problems import Problem
 from transport.authentication.scram import make_verifier
@@ -18,7 +19,7 @@ from transport.authentication.scram import make_verifier
 SHORTEST_PASSWORD = 10
 
 
-class AddressSerializer(serializers.Serializer[Any]):
+class AddressSerializer(PartSerializer):
     address = serializers.CharField(max_length=320, source="__str__")
     is_primary = serializers.BooleanField(default=False)
 
@@ -28,7 +29,7 @@ class MailboxSerializer(serializers.ModelSerializer[Mailbox]):
     password = serializers.CharField(
         write_only=True, required=False, max_length=256, help_text="For SMTP log-in; never shown again."
     )
-    quota = serializers.IntegerField(required=False, min_value=1, help_text="Bytes.")
+    quota = serializers.IntegerField(required=False, min_value=1, max_value=MAX_QUOTA, help_text="Bytes.")
 
     class Meta:
         model = Mailbox

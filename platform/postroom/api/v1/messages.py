@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Any
 from uuid import uuid4
 
@@ -35,7 +34,7 @@ class AttachmentSerializer(serializers.Serializer[Any]):
     def validate_content(self, value: str) -> bytes:
         try:
             return base64.b64decode(value, validate=True)
-        except binascii.Error:
+        except ValueError:
             raise serializers.ValidationError("This is not Base64.") from None
 
 
@@ -64,7 +63,7 @@ class SendSerializer(serializers.Serializer[Any]):
     def validate_raw(self, value: str) -> bytes:
         try:
             return normalise_newlines(base64.b64decode(value, validate=True))
-        except binascii.Error:
+        except ValueError:
             raise serializers.ValidationError("This is not Base64.") from None
 
 

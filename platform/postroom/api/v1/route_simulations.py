@@ -20,7 +20,7 @@ class RouteSimulationSerializer(serializers.Serializer[Any]):
     client_ip = serializers.IPAddressField(
         required=False, help_text="As from this address, anonymously; without it as submitted by the sender's mailbox."
     )
-    size = serializers.IntegerField(required=False, min_value=0, default=0, help_text="Bytes.")
+    size = serializers.IntegerField(required=False, min_value=0, max_value=2**40, default=0, help_text="Bytes.")
 
 
 class RouteSimulationView(ScopedView):

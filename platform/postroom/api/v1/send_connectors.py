@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers
 from typing_extensions import override
 
+from postroom.api.parts import PartSerializer
 from postroom.api.viewsets import ConfigurationViewSet
 from transport.access import send_connectors
 from transport.actions.send_connectors import (
@@ -20,13 +21,13 @@ from transport.actions.send_connectors import (
 from transport.models import SendConnector
 
 
-class AddressSpaceSerializer(serializers.Serializer[Any]):
+class AddressSpaceSerializer(PartSerializer):
     type = serializers.ChoiceField(choices=["SMTP"], default="SMTP")
     pattern = serializers.CharField(max_length=255)
     cost = serializers.IntegerField(default=1)
 
 
-class SmartHostSerializer(serializers.Serializer[Any]):
+class SmartHostSerializer(PartSerializer):
     host = serializers.CharField(max_length=253)
     port = serializers.IntegerField(required=False, allow_null=True, default=None)
 

@@ -14,7 +14,9 @@ from postroom.api.permissions import IsOperator
 from postroom.api.viewsets import ConfigurationViewSet
 from tenants.actions.tenants import change_tenant, create_tenant
 from tenants.models import Tenant
+from tenants.problems import Problem
 from tenants.scope import operator_scope
+from transport.routing.retry import InvalidRetrySchedule, RetryClock
 
 
 class OwnerSerializer(serializers.Serializer[Any]):
@@ -26,6 +28,13 @@ class TenantSerializer(serializers.ModelSerializer[Tenant]):
     owner = OwnerSerializer(write_only=True, required=False)
     slug = serializers.CharField(max_length=63)
     name = serializers.CharField(max_length=200, required=False)
+
+    def validate_retry_schedule(self, value: str) -> str:
+        """Return the schedule in its one form; it is read by the mail flow, which lies above the tenants."""
+        try:
+            return str(RetryClock.parse(value))
+        except InvalidRetrySchedule as error:
+            raise Problem(error.reason_code, field="retry_schedule", schedule=value, why=str(error)) from None
 
     class Meta:
         model = Tenant
@@ -63,7 +72,8 @@ class TenantViewSet(ConfigurationViewSet[Tenant]):
 
     @override
     def perform_change(self, row: Tenant, data: dict[str, Any]) -> Tenant:
-        data.pop("owner", None)
+        if "owner" in data:
+            raise Problem("api.immutable", field="owner")
         if data.get("slug") == row.slug:
             del data["slug"]
         return change_tenant(actor=self.actor, tenant=row, **data)
