@@ -11,7 +11,7 @@ from tenants.models import AuditEvent
 from tenants.problems import Problem
 from tenants.scope import scope
 from tests.conftest import Contoso
-from tests.transport.queue.conftest import send
+from tests.transport.workers import send
 from transport.actions.queue import (
     remove_message,
     resubmit_message,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from tests.conftest import Contoso
 from tests.transport.delivery.stub import StubSmtp
-from tests.transport.queue.conftest import WITH_WORKERS, deliver, events_of, send
+from tests.transport.workers import WITH_WORKERS, deliver, events_of, send
 from transport.models import Delivery, MailboxMessage, SendConnector
 
 pytestmark = WITH_WORKERS

@@ -15,7 +15,7 @@ from tests import factories
 from tests.conftest import Contoso
 from tests.transport.delivery.stub import RESET, StubSmtp
 from tests.transport.dns.stub import Fault, StubDns
-from tests.transport.queue.conftest import WITH_WORKERS, deliver, events_of, send
+from tests.transport.workers import WITH_WORKERS, deliver, events_of, send
 from transport.actions.queue import remove_message, retry_queue, suspend_message
 from transport.actions.send_connectors import change_send_connector
 from transport.models import Delivery, MailboxMessage, Message, Queue, SendConnector, TrackingEvent

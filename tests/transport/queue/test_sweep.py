@@ -10,7 +10,7 @@ from tenants.models import Tenant
 from tests import factories
 from tests.conftest import Contoso
 from tests.transport.delivery.stub import StubSmtp
-from tests.transport.queue.conftest import WITH_WORKERS, deliver, events_of, send, with_flow
+from tests.transport.workers import WITH_WORKERS, deliver, events_of, send, with_flow
 from transport.models import Delivery, MailboxMessage, Message, Queue, SendConnector, TrackingEvent
 from transport.queue import sweep
 from transport.queue.claim import claim

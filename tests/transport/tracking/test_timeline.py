@@ -12,7 +12,7 @@ from tenants.models import Tenant
 from tenants.scope import scope
 from tests import factories
 from tests.conftest import Contoso
-from tests.transport.queue.conftest import send
+from tests.transport.workers import send
 from transport.message.reply import Reply
 from transport.models import Delivery, EventId, Message, Queue, Source
 from transport.routing.reasons import Action
