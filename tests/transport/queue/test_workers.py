@@ -159,12 +159,13 @@ def test_what_comes_while_a_drain_ends_is_not_forgotten(
 ) -> None:
     """Its wake-up found all places taken."""
     run = drain_module._Drain.run
-    sent = []
+    sent: list[bool] = []
 
     async def run_then_send(self: Any) -> None:
         await run(self)
         if not sent:
-            sent.append(await asyncio.to_thread(send_and_close, contoso.alice_mailbox, "x@elsewhere.example"))
+            sent.append(True)
+            await asyncio.to_thread(send_and_close, contoso.alice_mailbox, "x@elsewhere.example")
 
     monkeypatch.setattr(drain_module._Drain, "run", run_then_send)
     deliver()
