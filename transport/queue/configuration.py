@@ -50,11 +50,14 @@ class Configuration:
 
     def forget_tenant(self, tenant_id: UUID) -> None:
         """Drop what may have changed with this tenant: domains may have changed hands with it."""
-        self.generation += 1
         self.tenants.pop(tenant_id, None)
         self.terms.pop(tenant_id, None)
-        self.owners.clear()
+        self.forget_owners()
         self.forget_addresses()
+
+    def forget_owners(self) -> None:
+        self.generation += 1
+        self.owners.clear()
 
     def forget_addresses(self) -> None:
         self.addresses.clear()

@@ -25,7 +25,7 @@ from transport.queue.rows import Accepted, BodyRow, DeliveryRow, EventRow, Messa
 from transport.queue.store import astore, store
 from transport.routing.envelope import Client, Origin
 from transport.routing.result import DeliveryType, NextHop, RoutedMessage, RoutedRecipient, Routing
-from transport.routing.trace import Step, StepKind, Verdict
+from transport.routing.trace import Step
 
 __all__ = ["Accepted", "Arrival", "RecipientOptions", "TenantTerms", "TraceHeader", "accept", "astore", "store"]
 
@@ -331,10 +331,8 @@ def _json(value: object) -> str:
 
 
 def _json_of_trace(routing: Routing, part: RoutedMessage, own: UUID | None) -> str:
-    """Return the decision as the tenant of this part may see it: nobody else's recipients, nobody else's set-up."""
-    steps: Sequence[Step] = routing.trace.steps
-    if len(routing.messages) > 1 or (own is not None and own != part.tenant_id):
-        steps = [step for step in steps if _concerns(step, part, own)]
+    """Return the decision as the tenant of this part may see it."""
+    steps = routing.trace.for_tenant(part.tenant_id, unowned=own == part.tenant_id).steps
     return '{"steps":[' + ",".join([_json_of_step(step) for step in steps]) + "]}"
 
 
@@ -353,13 +351,3 @@ def _json_of_step(step: Step) -> str:
 
 MAX_STEPS: Final = 16_384
 _steps: dict[tuple[Hashable, ...], str] = {}
-
-
-def _concerns(step: Step, part: RoutedMessage, own: UUID | None) -> bool:
-    if own == part.tenant_id:
-        return True
-    if step.kind is StepKind.RECIPIENT:
-        return any(recipient.original == step.subject for recipient in part.recipients)
-    if step.kind is StepKind.CONNECTOR:
-        return any(recipient.address.endswith(f"@{step.subject}") for recipient in part.recipients)
-    return own is None and step.verdict is not Verdict.REFUSED

@@ -36,6 +36,9 @@ class Certificate:
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.minimum_version = ssl.TLSVersion.TLSv1_2
         self._seen = self._stamp()
+        self._load()
+
+    def _load(self) -> None:
         self.context.load_cert_chain(self._certificate, self._key)
 
     def refresh(self) -> None:
@@ -45,7 +48,7 @@ class Certificate:
             return
         self._seen = stamp
         try:
-            self.context.load_cert_chain(self._certificate, self._key)
+            self._load()
         except (ssl.SSLError, OSError):
             logger.exception("The new certificate cannot be used; the one before stays")
         else:

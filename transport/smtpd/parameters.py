@@ -52,14 +52,14 @@ def parse_mail(argument: str, *, extended: bool = True) -> MailCommand:
         return MailCommand(path)
     command = MailCommand(
         path=path,
-        size=_size(given.pop("SIZE", None)),
-        is_8bit=_one_of(given.pop("BODY", None), {"7BIT": False, "8BITMIME": True}),
+        size=_size(_value(given, "SIZE")),
+        is_8bit=_one_of(_value(given, "BODY"), {"7BIT": False, "8BITMIME": True}),
         smtputf8=_flag(given, "SMTPUTF8"),
-        ret=_keyword(given.pop("RET", None), {"FULL", "HDRS"}),
-        envid=_xtext(given.pop("ENVID", None), MAX_ENVID),
+        ret=_keyword(_value(given, "RET"), {"FULL", "HDRS"}),
+        envid=_xtext(_value(given, "ENVID"), MAX_ENVID),
     )
     # RFC 4954 5: whoever is not trusted to name another author may name one, and we need not believe it.
-    _xtext(given.pop("AUTH", None), MAX_ORCPT)
+    _xtext(_value(given, "AUTH"), MAX_ORCPT)
     _refuse_rest(given)
     return command
 
@@ -68,7 +68,7 @@ def parse_rcpt(argument: str, *, extended: bool = True) -> RcptCommand:
     path, given = _split(_RCPT, argument, RCPT_SYNTAX, extended)
     if not given:
         return RcptCommand(path)
-    command = RcptCommand(path, _notify(given.pop("NOTIFY", None)), _orcpt(given.pop("ORCPT", None)))
+    command = RcptCommand(path, _notify(_value(given, "NOTIFY")), _orcpt(_value(given, "ORCPT")))
     _refuse_rest(given)
     return command
 
@@ -93,6 +93,13 @@ def _split(pattern: re.Pattern[str], argument: str, syntax: Reply, extended: boo
 def _refuse_rest(rest: Given) -> None:
     if rest:
         raise Refused(UNKNOWN_PARAMETER)
+
+
+def _value(given: Given, name: str) -> str | None:
+    value = given.pop(name, "")
+    if value is None:
+        raise Refused(BAD_PARAMETER)
+    return value or None
 
 
 def _size(value: str | None) -> int:

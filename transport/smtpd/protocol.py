@@ -62,7 +62,6 @@ class Protocol(SMTP):
         self.tls = transport.get_extra_info("ssl_object")
         self.inbox.attach(self.stream)
         self._serving = self.loop.create_task(self._serve_and_close())
-        self._timer = self.loop.call_later(self.idle_timeout, self._look_at_clock)
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -88,6 +87,10 @@ class Protocol(SMTP):
 
     def _get_close_waiter(self, stream: Any) -> asyncio.Future[None]:
         return self._ended
+
+    def start_clock(self) -> None:
+        """Begin to watch for a client that is silent, or stays too long."""
+        self._timer = self.loop.call_later(min(self.idle_timeout, self.total_timeout), self._look_at_clock)
 
     # The session's side ------------------------------------------------------------------------------------
 
@@ -169,4 +172,4 @@ class Protocol(SMTP):
             self.hang_up(IDLE_TOO_LONG)
         else:
             left = min(self.idle_timeout - idle, self.total_timeout - total)
-            self._timer = self.loop.call_later(max(1.0, left), self._look_at_clock)
+            self._timer = self.loop.call_later(max(0.1, left), self._look_at_clock)

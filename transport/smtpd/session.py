@@ -119,6 +119,7 @@ class Session(Protocol):
         self.service.enter(self, connector, self.address)
         self._has_entered = True
         self.idle_timeout, self.total_timeout = connector.idle_timeout, connector.total_timeout
+        self.start_clock()
         self.relaying = self.service.table.relaying(connector, self.address)
         self.client = self._stranger()
 

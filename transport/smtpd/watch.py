@@ -37,6 +37,7 @@ class Watch:
             try:
                 async with await connect_flow("postroom smtpd watch") as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
+                    self._versions = await self._read_versions(connection)
                     self._service.configuration.forget_all()
                     await self._load_connectors(connection)
                     await self._watch(connection)
@@ -51,29 +52,38 @@ class Watch:
         rounds = 0
         while True:
             payloads = {notice.payload async for notice in connection.notifies(timeout=POLL, stop_after=1)}
-            if payloads:
-                await self._take_notices(connection, payloads)
-            if await self._has_missed_changes(connection) or PLATFORM in payloads or rounds % CONNECTORS_STAY == 0:
-                await self._load_connectors(connection)
+            self._take_notices(payloads)
+            has_missed = await self._find_missed_changes(connection) and not payloads
             rounds += 1
+            if has_missed or PLATFORM in payloads or rounds % CONNECTORS_STAY == 0:
+                await self._load_connectors(connection)
             if rounds % ADDRESSES_STAY == 0:
                 self._service.configuration.forget_addresses()
 
-    async def _take_notices(self, connection: psycopg.AsyncConnection[Any], payloads: set[str]) -> None:
+    def _take_notices(self, payloads: set[str]) -> None:
         for payload in payloads - {PLATFORM}:
             try:
                 self._service.configuration.forget_tenant(UUID(payload))
             except ValueError:
                 logger.warning("A notice of changed configuration names no tenant: %r", payload)
-        self._versions = await self._read_versions(connection)
 
-    async def _has_missed_changes(self, connection: psycopg.AsyncConnection[Any]) -> bool:
-        """Compare the sum of all versions, which only grow; forget everything if it is not the one we know."""
+    async def _find_missed_changes(self, connection: psycopg.AsyncConnection[Any]) -> bool:
+        """Compare the sum of all versions, which only grow, with the one before; if it grew, forget what is old."""
         versions = await self._read_versions(connection)
         before, self._versions = self._versions, versions
-        if before in (None, versions):
+        if before == versions:
             return False
-        self._service.configuration.forget_all()
+        configuration = self._service.configuration
+        known = {tenant_id: tenant.version for tenant_id, tenant in configuration.tenants.items() if tenant is not None}
+        cursor = await connection.execute(
+            "SELECT id, config_version FROM tenants_tenant WHERE id = ANY(%s)", (list(known),)
+        )
+        current = dict(await cursor.fetchall())
+        for tenant_id, version in known.items():
+            if current.get(tenant_id) != version:
+                configuration.forget_tenant(tenant_id)
+        # A domain may have gone to a tenant that we do not know yet.
+        configuration.forget_owners()
         return True
 
     async def _read_versions(self, connection: psycopg.AsyncConnection[Any]) -> tuple[Any, ...] | None:

@@ -6,16 +6,19 @@ import asyncio
 import socket
 import ssl
 import threading
+import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import closing
+from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
 import uvloop
+from django.db import connection
 
 from tests import factories
 from tests.conftest import Contoso
@@ -24,6 +27,7 @@ from transport.models import ReceiveConnector
 from transport.routing.receive import Binding
 from transport.smtpd.certificate import Certificate
 from transport.smtpd.daemon import Daemon
+from transport.smtpd.inherited import InheritedListener
 from transport.smtpd.service import Service
 
 PASSWORD = "correct horse battery"
@@ -33,8 +37,12 @@ NAMES = ("smtp", "submission", "submissions")
 class Server:
     """A running daemon; `port` is by name of the platform's own ports."""
 
-    def __init__(self, folder: Path) -> None:
-        self.ports = {name: free_port() for name in NAMES}
+    def __init__(
+        self, folder: Path, ports: Mapping[str, int] | None = None, inherited: Iterable[InheritedListener] = ()
+    ) -> None:
+        self.ports = {name: free_port() for name in NAMES} | dict(ports or {})
+        self._inherited = inherited
+        self._is_stopped = False
         self._folder = folder
         self._loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="smtpd")
@@ -47,7 +55,7 @@ class Server:
     async def _start(self) -> None:
         bindings = {name: Binding(ip_address("127.0.0.1"), port) for name, port in self.ports.items()}
         certificate = Certificate(self._folder / "certificates", "mail.contoso.example")
-        self.daemon = Daemon(Service(ports=bindings, certificate=certificate))
+        self.daemon = Daemon(Service(ports=bindings, certificate=certificate), self._inherited)
         await self.daemon.start()
         await asyncio.wait_for(self.daemon.watch.loaded.wait(), 10)
 
@@ -56,11 +64,25 @@ class Server:
         return running.result(timeout)
 
     def stop(self, grace: float = 5.0) -> None:
-        if self._thread.is_alive():
+        if not self._is_stopped:
+            self._is_stopped = True
             self.call(self.daemon.stop(grace))
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(10)
             self._loop.close()
+
+    def reload(self) -> None:
+        """Tell the daemon that receive connectors changed, as the actions do, and wait until it knows."""
+        before = self.daemon.service.table
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_notify('postroom_config', 'platform')")
+        self.wait_until(lambda: self.daemon.service.table is not before)
+
+    def wait_until(self, condition: Callable[[], object], timeout: float = 10) -> None:
+        deadline = time.monotonic() + timeout
+        while not condition():
+            assert time.monotonic() < deadline, "waited in vain"
+            time.sleep(0.01)
 
     def connect(self, name: str = "smtp") -> Client:
         return Client(self.ports[name], tls=name == "submissions")
@@ -143,11 +165,10 @@ CONTENT = b"From: x@y.example\r\nTo: ann@contoso.example\r\nMessage-ID: <1@y.exa
 
 @pytest.fixture
 def connectors(transactional_db: None) -> dict[str, ReceiveConnector]:
-    users: dict[str, Any] = {
-        "auth_mechanisms": ["tls", "basic_auth_require_tls"],
-        "permission_groups": ["exchange_users"],
-    }
+    users: dict[str, Any] = {"permission_groups": ["exchange_users"], "tarpit_interval": timedelta(0)}
+    users["auth_mechanisms"] = ["tls", "basic_auth_require_tls"]
     strangers: dict[str, Any] = {"auth_mechanisms": ["tls"], "permission_groups": ["anonymous_users"]}
+    strangers["tarpit_interval"] = timedelta(0)
     return {
         "smtp": factories.make_receive_connector(name="Default", bindings=["smtp"], **strangers),
         "submission": factories.make_receive_connector(name="Client", bindings=["submission"], **users),
@@ -166,11 +187,11 @@ def alice(contoso: Contoso) -> Contoso:
 
 
 @pytest.fixture
-def make_server(tmp_path: Path, connectors: dict[str, ReceiveConnector]) -> Iterator[Callable[[], Server]]:
+def make_server(tmp_path: Path, connectors: dict[str, ReceiveConnector]) -> Iterator[Callable[..., Server]]:
     servers: list[Server] = []
 
-    def make() -> Server:
-        server = Server(tmp_path)
+    def make(**options: Any) -> Server:
+        server = Server(tmp_path, **options)
         servers.append(server)
         server.start()
         return server
@@ -181,6 +202,6 @@ def make_server(tmp_path: Path, connectors: dict[str, ReceiveConnector]) -> Iter
 
 
 @pytest.fixture
-def server(alice: Contoso, make_server: Callable[[], Server]) -> Server:
+def server(alice: Contoso, make_server: Callable[..., Server]) -> Server:
     """A daemon with the usual listeners, for contoso."""
     return make_server()

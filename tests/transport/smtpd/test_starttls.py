@@ -1,0 +1,70 @@
+"""STARTTLS: what was said in clear text counts for nothing afterwards (RFC 3207 4.2, reliability 2.2)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.transport.smtpd.conftest import Server, tls_context
+from transport.models import Message, ReceiveConnector
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize(
+    "injected",
+    [
+        b"NOOP\r\n",
+        b"EHLO evil\r\n",
+        b"MAIL FROM:<evil@y.example>\r\n",
+        b"RSET ",
+        b"\n",
+        b"STARTTLS\r\n",
+        b"QUIT\r\n",
+        b"AUTH LOGIN\r\n",
+        b"NOOP\r\n" * 10_000,
+        b"EHLO e\r\nMAIL FROM:<>\r\nRCPT TO:<bob@contoso.example>\r\nDATA\r\nSubject: evil\r\n\r\n.\r\n",
+    ],
+)
+def test_what_is_put_in_front_of_tls_gets_no_answer_inside(server: Server, injected: bytes) -> None:
+    with server.connect() as client:
+        client.ehlo()
+        client.send(b"STARTTLS\r\n" + injected)
+        assert client.hear().startswith("220")
+        client.socket = tls_context().wrap_socket(client.socket)
+        client._file = client.socket.makefile("rb")
+        assert client.say("MAIL FROM:<x@y.example>") == "503 5.5.1 Send hello first"
+        assert client.ehlo().startswith("250-mail.contoso.example")
+        assert client.say("NOOP") == "250 2.0.0 OK"
+    assert not Message.objects.exists()
+
+
+def test_a_second_starttls_and_one_with_an_argument_are_refused(server: Server) -> None:
+    with server.connect() as client:
+        client.ehlo()
+        assert client.say("STARTTLS now").startswith("501")
+        client.start_tls()
+        assert "STARTTLS" not in client.ehlo()
+        assert client.say("STARTTLS").startswith("503")
+
+
+def test_a_handshake_that_breaks_leaves_the_others_served(server: Server) -> None:
+    with server.connect() as broken, server.connect() as other:
+        broken.ehlo()
+        broken.say("STARTTLS")
+        broken.send(b"\x16\x03\x01\x02\x00\x01\x00")
+        assert other.say("NOOP") == "250 2.0.0 OK"
+        broken.send(b"this is no TLS at all\r\n" * 20)
+    with server.connect() as client:
+        assert client.ehlo().startswith("250")
+
+
+def test_where_tls_is_required_mail_in_clear_text_is_refused(
+    connectors: dict[str, ReceiveConnector], server: Server
+) -> None:
+    ReceiveConnector.objects.filter(pk=connectors["smtp"].pk).update(require_tls=True)
+    server.reload()
+    with server.connect() as client:
+        client.ehlo()
+        assert client.say("MAIL FROM:<x@y.example>") == "530 5.7.0 Must issue a STARTTLS command first"
+        client.start_tls()
+        assert client.say("MAIL FROM:<x@y.example>").startswith("250")
