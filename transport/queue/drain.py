@@ -85,7 +85,7 @@ class _Drain:
         self._places = HostPlaces(control)
         self._hops: dict[asyncio.Task[None], Hop] = {}
         self._ended = asyncio.Event()
-        self._poll = POLL
+        self._cost = 0.0
 
     async def run(self) -> None:
         background = [asyncio.create_task(self._recorder.run()), asyncio.create_task(self._keep_leases())]
@@ -104,8 +104,10 @@ class _Drain:
             elif time.monotonic() - last_work > self._idle:
                 return
             with suppress(TimeoutError):
-                async with asyncio.timeout(self._poll):
+                async with asyncio.timeout(max(POLL, 3 * self._cost)):
                     await self._ended.wait()
+            # With very many filled queues a look costs more: it must stay a part of the work.
+            await asyncio.sleep(2 * self._cost)
 
     def _is_time_up(self) -> bool:
         """Past its time it goes on only for what is in flight, and keeps refilling: slow hosts must block nobody."""
@@ -133,8 +135,7 @@ class _Drain:
         )
         for queue in queues:
             self._start(queue)
-        # With very many queues a look costs more: look so often that it stays a small part of the work.
-        self._poll = max(POLL, 5 * (time.monotonic() - begun))
+        self._cost = time.monotonic() - begun
         return bool(queues)
 
     async def _wake_idle(self) -> None:

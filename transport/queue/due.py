@@ -34,28 +34,34 @@ class DueQueue:
         return self.delivery_type == DeliveryType.MAILBOX.value
 
 
-# Every queue costs one probe of the index delivery_due, so queues in back-off must be told apart before it.
 _IS_DUE: Final = """
   NOT q.suspended AND q.delivery_type <> 'unreachable'
   AND (q.next_retry_at IS NULL OR q.next_retry_at <= now())
   AND (q.connecting_until IS NULL OR q.connecting_until <= now())
 """
-_OLDEST: Final = """
-  SELECT d.next_attempt_at AS since FROM transport_delivery d
-  WHERE d.queue_id = q.id AND d.state IN ('ready', 'retry') AND d.next_attempt_at <= now()
-  ORDER BY d.next_attempt_at, d.id LIMIT 1
+# A loose scan over the index delivery_due: one probe for each queue that holds something ready, with its oldest. What
+# it costs depends on the queues that are filled, not on how many tenants, queues or deliveries there are.
+_HELD: Final = """
+  (SELECT queue_id, next_attempt_at AS since FROM transport_delivery
+   WHERE state IN ('ready', 'retry') ORDER BY queue_id, next_attempt_at LIMIT 1)
+  UNION ALL
+  SELECT next.queue_id, next.since FROM held CROSS JOIN LATERAL (
+    SELECT d.queue_id, d.next_attempt_at AS since FROM transport_delivery d
+    WHERE d.state IN ('ready', 'retry') AND d.queue_id > held.queue_id
+    ORDER BY d.queue_id, d.next_attempt_at LIMIT 1
+  ) AS next
 """
 # Fair share: each tenant's first queue before anybody's second, what a tenant has running counted in; a queue
 # that failed last time comes after those that did not.
 _PICK: Final = f"""
-WITH due AS MATERIALIZED (
-  SELECT q.id, row_number() OVER (PARTITION BY q.tenant_id ORDER BY q.retry_count > 0, oldest.since, q.id)
-           + coalesce(running.hops, 0) AS turn, oldest.since
-  FROM transport_queue q
+WITH RECURSIVE held AS ({_HELD}), due AS MATERIALIZED (
+  SELECT q.id, row_number() OVER (PARTITION BY q.tenant_id ORDER BY q.retry_count > 0, held.since, q.id)
+           + coalesce(running.hops, 0) AS turn, held.since
+  FROM held
+  JOIN transport_queue q ON q.id = held.queue_id
   JOIN tenants_tenant t ON t.id = q.tenant_id AND t.status = 'active'
-  CROSS JOIN LATERAL ({_OLDEST}) AS oldest
   LEFT JOIN unnest(%(tenants)s::uuid[], %(hops)s::int[]) AS running (tenant_id, hops) ON running.tenant_id = q.tenant_id
-  WHERE {_IS_DUE} AND q.id <> ALL(%(busy)s::uuid[])
+  WHERE held.since <= now() AND {_IS_DUE} AND q.id <> ALL(%(busy)s::uuid[])
 ), chosen AS (
   SELECT q.id, due.turn, due.since FROM transport_queue q JOIN due ON due.id = q.id
   WHERE {_IS_DUE} AND due.turn <= %(share)s
@@ -67,15 +73,20 @@ WITH due AS MATERIALIZED (
 )
 SELECT picked.* FROM picked JOIN chosen USING (id) ORDER BY chosen.turn, chosen.since
 """  # noqa: S608 - built from constants of this module
-_WITH_WORK: Final = f"""
-SELECT q.id FROM transport_queue q CROSS JOIN LATERAL ({_OLDEST}) AS oldest
-WHERE q.id = ANY(%s) AND NOT q.suspended
-"""  # noqa: S608
+_WITH_WORK: Final = """
+SELECT q.id FROM transport_queue q
+WHERE q.id = ANY(%s) AND NOT q.suspended AND EXISTS (
+  SELECT 1 FROM transport_delivery d
+  WHERE d.queue_id = q.id AND d.state IN ('ready', 'retry') AND d.next_attempt_at <= now()
+)
+"""
 _ANY_WORK: Final = f"""
+WITH RECURSIVE held AS ({_HELD})
 SELECT EXISTS (
-  SELECT 1 FROM transport_queue q
+  SELECT 1 FROM held
+  JOIN transport_queue q ON q.id = held.queue_id
   JOIN tenants_tenant t ON t.id = q.tenant_id AND t.status = 'active'
-  CROSS JOIN LATERAL ({_OLDEST}) AS oldest WHERE {_IS_DUE}
+  WHERE held.since <= now() AND {_IS_DUE}
 )
 """  # noqa: S608
 

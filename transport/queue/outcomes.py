@@ -119,7 +119,7 @@ def verdict_of_hop(failure: HopFailure) -> Verdict:
         failure.reply,
         failure.reason_code,
         phase=failure.phase.value,
-        peer_reply=primary.reply if primary else None,
+        peer_reply=failure.peer_reply,
         host=primary.endpoint.host if primary else "",
         endpoint=str(primary.endpoint) if primary else "",
     )

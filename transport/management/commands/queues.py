@@ -64,5 +64,6 @@ class Command(BaseCommand):
         if error.peer_text and error.peer_text not in error.text:
             self.stdout.write(f"    the peer said: {error.peer_text}")
         if error.reason:
-            told = explain(error.reason, domain=queue.next_hop_domain, endpoint=error.endpoint)
+            host, _, endpoint = error.endpoint.rpartition(" ")
+            told = explain(error.reason, domain=queue.next_hop_domain, host=host, endpoint=endpoint)
             self.stdout.write(f"    {told.title} ({error.reason})")
