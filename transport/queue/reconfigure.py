@@ -13,9 +13,16 @@ from transport.queue.leases import free_claim
 from transport.queue.reroute import queue_of, reroute_claim, route_again
 
 BATCH: Final = 200
-# Any version that can be is lower: for what must be routed again whatever routed it.
-EVERY_VERSION: Final = 2**62
+# No configuration has a lower version: for what was marked to be routed again, whatever routed it.
+FIRST_VERSION: Final = 1
 
+_MARK: Final = """
+UPDATE transport_delivery SET config_version = 0
+WHERE id IN (
+  SELECT id FROM transport_delivery WHERE queue_id = %s AND state IN ('ready', 'retry')
+  ORDER BY id FOR UPDATE SKIP LOCKED
+)
+"""
 _TENANT: Final = "SELECT config_version FROM tenants_tenant WHERE id = %s AND status = 'active'"
 _OUTDATED_TENANTS: Final = """
 SELECT t.id FROM tenants_tenant t WHERE t.status = 'active' AND EXISTS (
@@ -54,9 +61,9 @@ async def reroute_tenant(connection: AsyncConnection[Any], tenant_id: UUID) -> i
     version = row[0]
     looked_at = await _reroute_unreachable(connection, tenant_id, version)
     for queue_id in await connectorless_queues(connection, tenant_id):
-        looked_at += await reroute_queue(connection, queue_id, EVERY_VERSION)
+        looked_at += await reroute_whole_queue(connection, queue_id)
     for queue_id in await _moved_queues(connection, tenant_id, version):
-        looked_at += await reroute_queue(connection, queue_id, version)
+        looked_at += await _reroute_queue(connection, queue_id, version)
     return looked_at
 
 
@@ -76,18 +83,21 @@ async def adopt_orphans(connection: AsyncConnection[Any]) -> int:
     """Route again deliveries whose queue was tidied away at the moment they came in."""
     cursor = await connection.execute(_ORPHANS)
     orphans = [row[0] for row in await cursor.fetchall()]
-    return sum([await reroute_queue(connection, queue_id, EVERY_VERSION, anew=True) for queue_id in orphans])
+    return sum([await reroute_whole_queue(connection, queue_id, anew=True) for queue_id in orphans])
 
 
-async def reroute_queue(connection: AsyncConnection[Any], queue_id: UUID, version: int, *, anew: bool = False) -> int:
-    """Route a whole queue again, batch by batch; suspended messages stay where they are, as in Exchange."""
+async def reroute_whole_queue(connection: AsyncConnection[Any], queue_id: UUID, *, anew: bool = False) -> int:
+    """Route again all that waits in a queue, whichever configuration routed it."""
+    await connection.execute(_MARK, [queue_id])
+    return await _reroute_queue(connection, queue_id, FIRST_VERSION, anew)
+
+
+async def _reroute_queue(connection: AsyncConnection[Any], queue_id: UUID, version: int, anew: bool = False) -> int:
+    """Route a queue again, batch by batch; suspended messages stay where they are, as in Exchange."""
     looked_at = 0
     while not (claim := await claim_outdated(connection, queue_id, version, BATCH)).is_empty:
-        remaining = await reroute_claim(connection, claim, anew=anew)
-        await free_claim(connection, remaining)
+        await free_claim(connection, await reroute_claim(connection, claim, anew=anew))
         looked_at += len(claim.delivery_ids)
-        if version == EVERY_VERSION and not remaining.is_empty:
-            break  # these would come up again and again
     return looked_at
 
 

@@ -22,6 +22,7 @@ MAX_GROUP: Final = 200
 MAX_WAITING: Final = 1000
 PATIENCE: Final = 30.0  # seconds without a database; a lease lasts little longer
 PAUSE: Final = 0.5
+GATHERING: Final = 0.003  # seconds; nobody waits for a record, and few large commits cost less than many small ones
 
 Item = Report | QueueChange
 
@@ -54,6 +55,7 @@ class Recorder:
 
     async def _next_group(self) -> list[Item]:
         group = [await self._items.get()]
+        await asyncio.sleep(GATHERING)
         while len(group) < MAX_GROUP and not self._items.empty():
             group.append(self._items.get_nowait())
         return group

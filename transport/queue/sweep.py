@@ -18,11 +18,10 @@ from transport.queue.due import has_due_work
 from transport.queue.expiry import expire, tell_of_delays
 from transport.queue.leases import take_back_expired
 from transport.queue.reconfigure import (
-    EVERY_VERSION,
     connectorless_queues,
     outdated_tenants,
-    reroute_queue,
     reroute_tenant,
+    reroute_whole_queue,
 )
 
 logger = logging.getLogger(__name__)
@@ -67,7 +66,7 @@ async def _reroute_outdated(connection: AsyncConnection[Any]) -> int:
     for tenant_id in await outdated_tenants(connection):
         looked_at += await reroute_tenant(connection, tenant_id)
     for queue_id in await connectorless_queues(connection):
-        looked_at += await reroute_queue(connection, queue_id, EVERY_VERSION)
+        looked_at += await reroute_whole_queue(connection, queue_id)
     return looked_at
 
 
