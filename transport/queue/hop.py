@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+import psycopg
 from typing_extensions import override
 
 from transport.delivery.outcome import Outcome
@@ -194,7 +195,36 @@ class MailboxHop(Hop):
             batch = await self.next_batch(BATCH)
             if batch.is_empty:
                 return
-            async with self.connections.lend() as connection:
-                reports = await deliver_to_mailboxes(connection, batch)
-            self.delivered += sum(len(report.with_status(Outcome.DELIVERED)) for report in reports)
+            await self._deliver_patiently(batch)
             self.let_go(batch)
+
+    async def _deliver_patiently(self, batch: Claim) -> None:
+        """Deliver a batch; where it fails as a whole, message by message, so that one holds nobody up."""
+        try:
+            return await self._deliver(batch)
+        except psycopg.OperationalError:
+            raise
+        except Exception:
+            logger.exception("A batch of %s messages could not be put into mailboxes.", len(batch.messages))
+        for message in batch.messages:
+            single = replace(batch, messages=(message,))
+            try:
+                await self._deliver(single)
+            except psycopg.OperationalError:
+                raise
+            except Exception:
+                logger.exception("Message %s could not be put into its mailboxes.", message.id)
+                await self._put_off(single)
+
+    async def _deliver(self, batch: Claim) -> None:
+        async with self.connections.lend() as connection:
+            reports = await deliver_to_mailboxes(connection, batch)
+        self.delivered += sum(len(report.with_status(Outcome.DELIVERED)) for report in reports)
+
+    async def _put_off(self, batch: Claim) -> None:
+        at = datetime.now(UTC)
+        for message in batch.messages:
+            results = tuple(
+                Result(one, INTERNAL, batch.clock.next_attempt(at, one.attempts + 1)) for one in message.deliveries
+            )
+            await self.recorder.put(Report(message, batch.lease_id, results, at))

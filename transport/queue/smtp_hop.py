@@ -136,7 +136,7 @@ class SmtpHop(Hop):
             async with self.connections.lend() as connection:
                 bodies = await load_bodies(connection, [message.id for message in chunk])
             for message in chunk:
-                if not opened.is_usable:
+                if not opened.is_usable or self.is_over:
                     break
                 report = await self._send(opened, connector, batch, message, bodies.pop(message.id, None))
                 await self.recorder.put(report)
@@ -152,7 +152,7 @@ class SmtpHop(Hop):
             logger.error("The bytes of message %s are gone.", message.id)
             verdicts = [INTERNAL] * len(message.deliveries)
         else:
-            verdicts = [verdict_of(outcome) for outcome in await opened.send(outgoing(message, content))]
+            verdicts = await _verdicts(opened, message, content)
         at = datetime.now(UTC)
         pairs = zip(message.deliveries, verdicts, strict=True)
         results = tuple(_result(delivery, verdict, batch.clock, at) for delivery, verdict in pairs)
@@ -164,7 +164,8 @@ class SmtpHop(Hop):
 
     async def _judge(self, batch: Claim, reports: list[Report], opened: SmtpConnection) -> None:
         """Say of the queue what its messages met with, where not one got through."""
-        put_off = [one.verdict for report in reports for one in report.with_status(Outcome.TRANSIENT)]
+        verdicts = [one.verdict for report in reports for one in report.with_status(Outcome.TRANSIENT)]
+        put_off = [verdict for verdict in verdicts if verdict is not INTERNAL]
         if self.delivered or not put_off:
             return
         if not opened.is_usable or len(put_off) >= HOPELESS_BATCH:
@@ -174,6 +175,16 @@ class SmtpHop(Hop):
             self.stopping = True
         else:
             await self.change_queue(QueueChange(self.queue.id, verdict=put_off[-1], at=datetime.now(UTC)))
+
+
+async def _verdicts(opened: SmtpConnection, message: ClaimedMessage, content: bytes) -> list[Verdict]:
+    """Send one message. A fault of ours with it must not hold up those behind it."""
+    try:
+        return [verdict_of(outcome) for outcome in await opened.send(outgoing(message, content))]
+    except Exception:
+        logger.exception("Message %s could not be sent by a fault of ours.", message.id)
+        opened.abort()
+        return [INTERNAL] * len(message.deliveries)
 
 
 def outgoing(message: ClaimedMessage, content: bytes) -> OutgoingMessage:

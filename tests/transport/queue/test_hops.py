@@ -18,6 +18,9 @@ from tests.transport.dns.stub import Fault, StubDns
 from tests.transport.workers import WITH_WORKERS, deliver, events_of, send
 from transport.actions.queue import remove_message, retry_queue, suspend_message
 from transport.actions.send_connectors import change_send_connector
+from transport.delivery.client import SmtpConnection
+from transport.delivery.outcome import OutgoingMessage, RecipientOutcome
+from transport.mailstore import deliver as deliver_module
 from transport.models import Delivery, MailboxMessage, Message, Queue, SendConnector, TrackingEvent
 from transport.queue.database import flow_conninfo
 from transport.queue.sweep import sweep_once
@@ -225,3 +228,31 @@ def test_a_stranger_is_told_by_a_notice_through_the_tenants_connector(
     assert [message.mail.split()[0] for message in peer.messages] == ["MAIL"]
     assert "FROM:<>" in peer.messages[0].mail
     assert b"From: Mail delivery <postmaster@" in peer.messages[0].content
+
+
+def test_a_message_that_trips_us_up_holds_up_nobody_behind_it(
+    contoso: Contoso, peer: StubSmtp, to_peer: SendConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [send(contoso.alice_mailbox, ELSEWHERE, "bob@contoso.example") for _ in range(3)]
+    take, keep = SmtpConnection.send, deliver_module.to_header
+    broken = {str(ids[0])}
+
+    async def send_or_trip(self: SmtpConnection, message: OutgoingMessage) -> list[RecipientOutcome]:
+        if str(message.key) in broken:
+            raise ValueError("a fault of ours")
+        return await take(self, message)
+
+    def read_or_trip(header: bytes) -> str:
+        if not broken:
+            return keep(header)
+        broken.clear()
+        raise ValueError("a fault of ours")
+
+    monkeypatch.setattr(SmtpConnection, "send", send_or_trip)
+    deliver()
+    assert len(peer.messages) == 2
+    monkeypatch.setattr(deliver_module, "to_header", read_or_trip)
+    send(contoso.alice_mailbox, "bob@contoso.example")
+    deliver()
+    assert MailboxMessage.objects.filter(mailbox=contoso.bob_mailbox).count() == 4
+    assert Delivery.objects.get().last_error_reason == "delivery.internal"
