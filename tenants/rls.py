@@ -116,3 +116,23 @@ def append_only(table: str) -> Operation:
     """Return the operation that lets every role add and read rows of a log, and none change one."""
     roles = ", ".join(ROLES)
     return RunSQL(f"REVOKE UPDATE, DELETE ON {table} FROM {roles}", f"GRANT UPDATE, DELETE ON {table} TO {roles}")
+
+
+def within(table: str, **parents: str) -> Operation:
+    """Return the operation that holds the rows a tenant writes to parents of its own: `column="parent_table"`.
+
+    A foreign key alone does not: PostgreSQL checks it past the policies, with the eyes of the table's owner. Here the
+    parent is looked for with the eyes of `web`, under the policy of its own table.
+    """
+    check = " AND ".join(
+        f"EXISTS (SELECT 1 FROM {parent} p WHERE p.id = {table}.{column})"  # noqa: S608  # a migration's own names
+        for column, parent in parents.items()
+    )
+    return RunSQL(
+        f"""
+        CREATE POLICY made_within ON {table} AS RESTRICTIVE FOR INSERT TO postroom_web WITH CHECK ({check});
+        CREATE POLICY changed_within ON {table} AS RESTRICTIVE FOR UPDATE TO postroom_web
+          USING (true) WITH CHECK ({check});
+        """,
+        f"DROP POLICY made_within ON {table}; DROP POLICY changed_within ON {table};",
+    )
