@@ -116,13 +116,25 @@ class _Identifiers:
 
     def __init__(self) -> None:
         milliseconds = time.time_ns() // 1_000_000 & 0xFFFF_FFFF_FFFF
-        noise = int.from_bytes(os.urandom(10), "big")
+        noise = _noise()
         # The top bit of the random part is left clear, so that counting on never runs into version or variant.
         self._next = milliseconds << 80 | 0x7 << 76 | (noise >> 66 & 0xFFF) << 64 | 0x2 << 62 | noise & (1 << 61) - 1
 
     def __call__(self) -> UUID:
         self._next += 1
         return UUID(int=self._next)
+
+
+_pool = bytearray()
+
+
+def _noise() -> int:
+    """Return 80 random bits; the kernel is asked for many at a time."""
+    if len(_pool) < 10:
+        _pool[:] = os.urandom(4096)
+    noise = int.from_bytes(_pool[-10:], "big")
+    del _pool[-10:]
+    return noise
 
 
 class _Intake:
@@ -254,7 +266,7 @@ class _Intake:
         originals = [recipient.original for recipient in self.part.recipients]
         if not originals:
             originals = [one.original for other in self.routing.messages for one in other.recipients]
-        detail = None if self.is_foreign or not self.arrival.helo else _json({"helo": self.arrival.helo})
+        detail = None if self.is_foreign or not self.arrival.helo else _helo_detail(self.arrival.helo)
         return self._event(_RECEIVE, source, originals, reference=self.arrival.reference, detail=detail)
 
     def _resolved(self, recipient: RoutedRecipient) -> EventRow:
@@ -328,6 +340,11 @@ _encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).enc
 
 def _json(value: object) -> str:
     return _encode(value).replace("\\u0000", "")
+
+
+@lru_cache(maxsize=4_096)
+def _helo_detail(helo: str) -> str:
+    return _json({"helo": helo})
 
 
 def _json_of_trace(routing: Routing, part: RoutedMessage, own: UUID | None) -> str:

@@ -24,7 +24,7 @@ from transport.queue.rows import Accepted, QueueRow
 
 # Columns that have a default in the models only are written out.
 _NO_ERROR: Final = "last_error_enhanced, last_error_text, last_error_peer_text, last_error_phase, last_error_endpoint"
-_STATEMENT: Final = f"""
+STATEMENT: Final = f"""
 WITH queues AS (
   INSERT INTO transport_queue (
     id, tenant_id, delivery_type, next_hop_domain, connector_id, last_error_reason, suspended, retry_count,
@@ -62,6 +62,7 @@ FROM unnest($7::intake_event[])
 _OIDS: Final = f"SELECT {', '.join(f'{name!r}::regtype::oid' for name in TYPES)}"
 
 Oids = tuple[int, ...]
+PARAMETERS: Final = 7
 
 
 class Records(bytes):
@@ -91,7 +92,7 @@ def store(connection: psycopg.Connection[Any] | BaseDatabaseWrapper | CursorWrap
             cursor.execute(_OIDS)
             oids = _keep(raw, cursor.fetchone())
         _register(cursor)
-        cursor.execute(_STATEMENT, _parameters(batch, oids), prepare=False)
+        cursor.execute(STATEMENT, _parameters(batch, oids), prepare=False)
 
 
 async def astore(connection: psycopg.AsyncConnection[Any], batch: Sequence[Accepted]) -> None:
@@ -99,14 +100,23 @@ async def astore(connection: psycopg.AsyncConnection[Any], batch: Sequence[Accep
     if not batch:
         return
     async with psycopg.AsyncRawCursor(connection) as cursor:
-        oids = _known.get(connection)
-        if oids is None:
-            await cursor.execute(_OIDS)
-            oids = _keep(connection, await cursor.fetchone())
-            # Long-lived connections of the daemons: what one learns, it keeps, and so do cursors made from now on.
-            _register(connection)
-            _register(cursor)
-        await cursor.execute(_STATEMENT, _parameters(batch, oids), prepare=True)
+        oids = await record_types(connection)
+        _register(cursor)
+        await cursor.execute(STATEMENT, _parameters(batch, oids), prepare=True)
+
+
+async def record_types(connection: psycopg.AsyncConnection[Any]) -> Oids:
+    """Return the oids of our record types, as this database numbers them."""
+    oids = _known.get(connection)
+    if oids is None:
+        cursor = await connection.execute(_OIDS)
+        oids = _keep(connection, await cursor.fetchone())
+    return oids
+
+
+def parameters(batch: Sequence[Accepted], oids: Oids) -> list[bytes]:
+    """Return the statement's parameters in binary form, for whoever drives libpq by himself."""
+    return [value.data if isinstance(value, Column) else value for value in _parameters(batch, oids)]
 
 
 def _keep(connection: object, row: tuple[Any, ...] | None) -> Oids:

@@ -7,7 +7,7 @@ from typing import Final
 
 from transport.message.reply import Reply
 from transport.routing.envelope import Client, Envelope
-from transport.routing.result import Refusal, RoutedRecipient
+from transport.routing.result import Refusal, RoutedRecipient, Routing
 from transport.routing.route import route
 from transport.routing.snapshot import Need, Snapshot
 from transport.routing.trace import Trace
@@ -24,6 +24,7 @@ class Admission:
     refusal: Refusal | None
     recipient: RoutedRecipient | None
     trace: Trace
+    routing: Routing | None = None
 
     @property
     def accepted(self) -> bool:
@@ -50,4 +51,4 @@ def admit_recipient(
         routed = routing.refused[0]
         assert routed.refusal is not None, "a refused recipient has its refusal"
         return Admission(routed.refusal.reply, routed.refusal, routed, routing.trace)
-    return Admission(RECIPIENT_OK, None, routing.messages[0].recipients[0], routing.trace)
+    return Admission(RECIPIENT_OK, None, routing.messages[0].recipients[0], routing.trace, routing)

@@ -55,7 +55,7 @@ def _refusal(session: Session, transaction: Transaction, content: bytes, facts: 
         return replies.NUL_CHARACTER
     if facts.header_size > connector.max_header_size:
         return replies.HEADER_TOO_LARGE
-    is_looping = facts.local_hops(settings.POSTROOM_HOSTNAME) > MAX_LOCAL_HOPS
+    is_looping = facts.local_hops(session.service.hostname) > MAX_LOCAL_HOPS
     if facts.received_count > connector.max_hop_count or is_looping:
         return replies.TOO_MANY_HOPS
     if transaction.client.origin is Origin.SUBMISSION:
@@ -83,6 +83,9 @@ def _completed(transaction: Transaction, content: bytes, facts: HeaderDigest) ->
 
 
 async def _routed(session: Session, transaction: Transaction, size: int, facts: HeaderDigest) -> Routing:
+    settled = transaction.settled(session.service.configuration.generation)
+    if settled is not None:
+        return settled
     client = transaction.client
     authors = facts.from_addresses if client.origin is Origin.SUBMISSION else ()
     envelope = Envelope(transaction.sender, tuple(transaction.recipients), size, client, authors)

@@ -35,7 +35,7 @@ class Link:
         """Run the work on the connection; errors of the statement itself come through, all others as DatabaseAway."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
-        connection = await self._connect(timeout)
+        connection = await self.connect(timeout)
         task = asyncio.ensure_future(work(connection))
         # Cheaper than asyncio.wait, and unlike wait_for it does not wait for the cancelled task.
         ended: asyncio.Future[None] = loop.create_future()
@@ -47,7 +47,7 @@ class Link:
             timer.cancel()
         if not task.done():
             # Cancelling waits for the server; that is done behind the scenes, on a connection that nobody uses again.
-            self._give_up(connection)
+            self._connection = None if self._connection is connection else self._connection
             task.add_done_callback(lambda _: _close_soon(connection))
             task.cancel()
             raise DatabaseAway("no answer in time")
@@ -55,7 +55,7 @@ class Link:
             return task.result()
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             if connection.closed or connection.broken:
-                self._give_up(connection)
+                self.give_up(connection)
             raise DatabaseAway(str(error)) from error
 
     async def run_again(self, work: Callable[[Connection], Awaitable[T]], *, timeout: float = TIMEOUT) -> T:
@@ -70,7 +70,8 @@ class Link:
         if connection is not None:
             await connection.close()
 
-    async def _connect(self, timeout: float) -> Connection:
+    async def connect(self, timeout: float) -> Connection:
+        """Return the connection, opened anew where it has to be."""
         if self._connection is not None and not self._connection.closed:
             return self._connection
         try:
@@ -98,9 +99,11 @@ class Link:
         self._was_down = False
         return connection
 
-    def _give_up(self, connection: Connection) -> None:
+    def give_up(self, connection: Connection) -> None:
+        """Use this connection no more."""
         if self._connection is connection:
             self._connection = None
+        _close_soon(connection)
 
 
 def _end(ended: asyncio.Future[None]) -> None:

@@ -7,7 +7,6 @@ from typing import IO, TYPE_CHECKING
 
 from transport.message.address import Address, InvalidAddress, parse_path
 from transport.message.reply import Reply
-from transport.queue.intake import RecipientOptions
 from transport.routing.admission import Admission, admit_recipient, admit_sender
 from transport.routing.envelope import Client, Right
 from transport.smtpd import replies
@@ -61,7 +60,8 @@ async def rcpt(session: Session, argument: str) -> Reply:
     if not admission.accepted:
         _note_refusal(session, transaction, admission, address, recipient)
         return admission.reply
-    transaction.add(recipient, RecipientOptions(command.notify, command.orcpt))
+    transaction.add(recipient, command)
+    transaction.routing, transaction.generation = admission.routing, session.service.configuration.generation
     return admission.reply
 
 

@@ -29,7 +29,7 @@ class Refused(Exception):
         self.reply = reply
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MailCommand:
     path: str
     size: int = 0
@@ -39,7 +39,7 @@ class MailCommand:
     envid: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RcptCommand:
     path: str
     notify: str = ""

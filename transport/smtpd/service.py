@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import UUID
 
+from django.conf import settings
+
 from transport.queue.configuration import Configuration
 from transport.queue.snapshots import Decide, adecide
 from transport.routing.receive import Binding
@@ -45,6 +47,7 @@ class Service:
         self.large = asyncio.Semaphore(LARGE_AT_ONCE)
         self.sessions: set[Session] = set()
         self.is_stopping = False
+        self.hostname: str = settings.POSTROOM_HOSTNAME
         self._by_connector: Counter[UUID] = Counter()
         self._by_source: Counter[tuple[UUID, str]] = Counter()
 

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Final, NoReturn
 
 from typing_extensions import override
@@ -103,7 +104,7 @@ class Session(Protocol):
     def _meet(self) -> None:
         """Find the receive connector; turn away who finds none, or finds it full."""
         assert self.stream is not None
-        self.address = str(plain_address(str(self.stream.get_extra_info("peername")[0])))
+        self.address = _plain(self.stream.get_extra_info("peername")[0])
         local = self.stream.get_extra_info("sockname")[:2]
         choice = self.service.table.choose(local, self.address)
         logger.debug("%s at %s: %s", self.address, local, choice.why)
@@ -256,6 +257,11 @@ class Session(Protocol):
         if argument:
             return replies.NO_ARGUMENT
         self.end(replies.BYE)
+
+
+@lru_cache(maxsize=4_096)
+def _plain(host: str) -> str:
+    return str(plain_address(host))
 
 
 # One table for all sessions; aiosmtpd makes one for each connection.

@@ -14,8 +14,10 @@ from typing import Final
 import psycopg
 from psycopg.errors import UniqueViolation
 
-from transport.queue.intake import Accepted, astore
-from transport.smtpd.link import Connection, DatabaseAway, Link
+from transport.queue.intake import Accepted
+from transport.queue.store import parameters
+from transport.smtpd.link import DatabaseAway, Link
+from transport.smtpd.statement import Statement
 
 logger = logging.getLogger(__name__)
 
@@ -45,11 +47,14 @@ class Writer:
         self._committed = committed
         self._queue: list[_Waiting] = []
         self._ready = asyncio.Event()
+        self._statement: Statement | None = None
+
+    def __len__(self) -> int:
+        return len(self._queue)
 
     async def commit(self, batch: Sequence[Accepted]) -> None:
         """Return when the batch is on disk, all of it; raise NotStored otherwise."""
-        size = sum(len(accepted.body.content) for accepted in batch if accepted.body is not None)
-        waiting = _Waiting(batch, asyncio.get_running_loop().time(), size)
+        waiting = _Waiting(batch, asyncio.get_running_loop().time(), sum([one.message.size for one in batch]))
         self._queue.append(waiting)
         self._ready.set()
         await waiting.done
@@ -66,6 +71,8 @@ class Writer:
                     _fail(group)
 
     async def close(self) -> None:
+        if self._statement is not None:
+            self._statement.close()
         await self._link.close()
 
     def _take_group(self) -> list[_Waiting]:
@@ -82,13 +89,9 @@ class Writer:
         loop = asyncio.get_running_loop()
         deadline = min(waiting.since for waiting in group) + PATIENCE
         batch = [accepted for waiting in group for accepted in waiting.batch]
-
-        def write(connection: Connection) -> asyncio.Future[None]:
-            return asyncio.ensure_future(astore(connection, batch))
-
         while True:
             try:
-                await self._link.run(write, timeout=max(0.5, deadline - loop.time()))
+                await self._execute(batch, max(0.5, deadline - loop.time()))
             except DatabaseAway:
                 for waiting in group:
                     waiting.is_unclear = True
@@ -102,6 +105,25 @@ class Writer:
             else:
                 self._succeed(group)
                 return
+
+    async def _execute(self, batch: Sequence[Accepted], timeout: float) -> None:
+        try:
+            if self._statement is None or self._statement.is_closed:
+                self._statement = await self._prepare(timeout)
+            await self._statement.execute(parameters(batch, self._statement.oids), timeout)
+        except psycopg.OperationalError as error:
+            if self._statement is not None and self._statement.is_closed:
+                self._link.give_up(self._statement.connection)
+            raise DatabaseAway(str(error)) from error
+
+    async def _prepare(self, timeout: float) -> Statement:
+        connection = await self._link.connect(timeout)
+        try:
+            async with asyncio.timeout(timeout):
+                return await Statement.prepare(connection)
+        except (psycopg.Error, TimeoutError) as error:
+            self._link.give_up(connection)
+            raise DatabaseAway(str(error)) from error
 
     async def _store_singly(self, group: list[_Waiting], error: psycopg.Error) -> None:
         """Keep one bad message from costing the others their commit."""

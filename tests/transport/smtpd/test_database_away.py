@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -13,8 +12,8 @@ from django.db import connection
 
 from tests.transport.smtpd.conftest import CONTENT, Server
 from transport.models import Message
-from transport.queue.database import connect_flow
-from transport.queue.store import astore
+from transport.queue.database import connect_flow, flow_conninfo
+from transport.smtpd.statement import Statement
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -95,50 +94,62 @@ def test_a_connection_that_breaks_between_messages_costs_nothing(server: Server)
 def test_a_commit_whose_answer_was_lost_is_recognised_and_not_doubled(
     monkeypatch: pytest.MonkeyPatch, server: Server
 ) -> None:
-    calls = []
+    execute = Statement.execute
+    lost: list[Statement] = []
 
-    async def lose_the_answer(connection: psycopg.AsyncConnection[Any], batch: Any) -> None:
-        await astore(connection, batch)
-        calls.append(len(batch))
-        if len(calls) == 1:
-            await connection.close()
+    async def lose_the_first_answer(statement: Statement, values: Any, timeout: float) -> None:
+        await execute(statement, values, timeout)
+        if not lost:
+            lost.append(statement)
+            statement.close()
             raise psycopg.OperationalError("the server closed the connection unexpectedly")
 
-    monkeypatch.setattr("transport.smtpd.writer.astore", lose_the_answer)
+    monkeypatch.setattr(Statement, "execute", lose_the_first_answer)
     with server.connect() as client:
         client.ehlo()
         client.envelope("x@y.example", "bob@contoso.example")
         assert client.data(CONTENT).startswith("250 2.6.0")
-    assert Message.objects.count() == 1
+    assert len(lost) == Message.objects.count() == 1
 
 
-def test_one_bad_message_does_not_cost_the_others_their_commit(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+@pytest.fixture
+def nothing_bad(server: Server) -> Iterator[None]:
+    """The database refuses messages with the subject "bad"."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE transport_message ADD CONSTRAINT nothing_bad CHECK (subject <> 'bad') NOT VALID")
+        yield
+        cursor.execute("ALTER TABLE transport_message DROP CONSTRAINT nothing_bad")
 
-    async def choke_on_bad_ones(connection: psycopg.AsyncConnection[Any], batch: Any) -> None:
-        await asyncio.sleep(0.1)
-        if any(accepted.message.subject == "bad" for accepted in batch):
-            raise psycopg.DataError("no")
-        await astore(connection, batch)
 
-    monkeypatch.setattr("transport.smtpd.writer.astore", choke_on_bad_ones)
-    clients = [server.connect() for _ in range(4)]
+@pytest.fixture
+def held() -> Iterator[psycopg.Connection[Any]]:
+    """A connection that holds up whoever wants to store a message, until it commits."""
+    with psycopg.connect(flow_conninfo("test")) as holder:
+        holder.execute("LOCK TABLE transport_message IN ACCESS EXCLUSIVE MODE")
+        yield holder
+
+
+def test_one_bad_message_does_not_cost_the_others_their_commit(
+    nothing_bad: None, held: psycopg.Connection[Any], server: Server
+) -> None:
+    clients = [server.connect() for _ in range(5)]
     for number, client in enumerate(clients):
         client.ehlo()
         client.envelope("x@y.example", "bob@contoso.example")
         client.say("DATA")
-        client.send(b"Subject: %s\r\n\r\n.\r\n" % (b"bad" if number == 2 else b"good"))
+        client.send(b"Subject: %s\r\n\r\n.\r\n" % (b"bad" if number == 3 else b"good"))
+    server.wait_until(lambda: len(server.daemon.service.writer) == 4)
+    held.commit()
     replies = [client.hear()[:9] for client in clients]
     for client in clients:
         client.__exit__()
-    assert replies == ["250 2.6.0", "250 2.6.0", "451 4.3.0", "250 2.6.0"]
-    assert Message.objects.count() == 3
+    assert replies == ["250 2.6.0", "250 2.6.0", "250 2.6.0", "451 4.3.0", "250 2.6.0"]
+    assert Message.objects.count() == 4
 
 
-def test_a_database_that_hangs_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
-    async def hang(connection: psycopg.AsyncConnection[Any], batch: Any) -> None:
-        await connection.execute("SELECT pg_sleep(30)")
-
-    monkeypatch.setattr("transport.smtpd.writer.astore", hang)
+def test_a_database_that_hangs_is_not_waited_for_without_end(
+    monkeypatch: pytest.MonkeyPatch, held: psycopg.Connection[Any], server: Server
+) -> None:
     monkeypatch.setattr("transport.smtpd.writer.PATIENCE", 0.5)
     with server.connect() as client:
         client.ehlo()
@@ -146,6 +157,23 @@ def test_a_database_that_hangs_is_not_waited_for_without_end(monkeypatch: pytest
         started = time.monotonic()
         assert client.data(CONTENT) == AWAY
         assert time.monotonic() - started < 5
+        # What was answered 451 does not come in later after all.
+        server.wait_until(lambda: not waiting_backends())
+        held.commit()
+        client.envelope("x@y.example", "bob@contoso.example")
+        assert client.data(CONTENT).startswith("250")
+    assert Message.objects.count() == 1
+
+
+def waiting_backends() -> int:
+    with psycopg.connect(flow_conninfo("test")) as own:
+        row = own.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND state = 'active'",
+            ["postroom smtpd writer"],
+        ).fetchone()
+    assert row is not None
+    count: int = row[0]
+    return count
 
 
 def test_a_fault_of_ours_is_transient_and_shows_nothing(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
