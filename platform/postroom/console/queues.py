@@ -8,15 +8,20 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from postroom.console.paging import paginate
-from postroom.console.requests import ConsoleRequest, needs
-from postroom.explain import explain
+from postroom.console.requests import ConsoleRequest, actor_of, needs, redirect_back
+from postroom.explain import explain, explain_problem
 from tenants.access import one
 from tenants.permissions import Permission
+from tenants.problems import Problem
 from transport.access import deliveries, queues
 from transport.access import messages as tenant_messages
 from transport.actions.queue import (
@@ -31,7 +36,6 @@ from transport.actions.queue import (
 from transport.models import Delivery
 from transport.queue.viewer import QueueEntry, entries, filled_queues
 from transport.routing.reasons import Explanation
-
 
 QUEUE_VERBS: dict[str, tuple[Callable[..., Any], str | Promise]] = {
     "retry": (retry_queue, gettext_lazy("{queue} is tried again now.")),
