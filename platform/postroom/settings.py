@@ -267,7 +267,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_PAGINATION_CLASS": "postroom.api.pagination.CursorPages",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "postroom.api.schema.ApiSchema",
     "EXCEPTION_HANDLER": "postroom.api.errors.problem_details",
     "UNAUTHENTICATED_USER": None,
     "PAGE_SIZE": 50,

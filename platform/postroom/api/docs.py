@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,6 +16,7 @@ from postroom.security import POLICY
 DOCS_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
 
 
+@extend_schema(exclude=True)
 class ApiDocsView(SpectacularSwaggerSplitView):
     @override
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

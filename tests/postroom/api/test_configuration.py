@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
 from postroom.api.idempotency import digest_of
@@ -235,6 +237,11 @@ def test_lists_come_in_cursor_pages(api: Program) -> None:
     page = api.get("mailboxes/", page_size=1).json()
     assert len(page["results"]) == 1
     assert page["next"]
+
+
+def test_the_schema_says_everything_without_a_warning(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(tmp_path / "schema.yml"))
+    assert "application/problem+json" in (tmp_path / "schema.yml").read_text()
 
 
 def test_the_schema_is_served_and_names_every_resource(client: Any, db: None) -> None:

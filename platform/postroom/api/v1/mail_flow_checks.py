@@ -9,16 +9,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from postroom.api.schema import FixSerializer
 from postroom.api.scoped import ScopedView
 from postroom.api.viewsets import TENANT
 from tenants.models import Tenant
 from transport.checks.mail_flow import CheckItem, check_mail_flow, refresh_mail_flow
-
-
-class FixSerializer(serializers.Serializer[Any]):
-    action = serializers.CharField()
-    # `label` is the name of an attribute of every serializer field, so it is declared by the class below.
-    params = serializers.DictField(child=serializers.CharField())
 
 
 class CheckSerializer(serializers.Serializer[Any]):
@@ -31,15 +26,21 @@ class CheckSerializer(serializers.Serializer[Any]):
     fixes = FixSerializer(many=True)
 
 
+class CheckListSerializer(serializers.Serializer[Any]):
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+    results = CheckSerializer(many=True)
+
+
 class MailFlowCheckView(ScopedView):
     unscoped = frozenset({None})  # type: ignore[arg-type]  # a plain view has no action: both methods scope themselves
 
-    @extend_schema(responses=CheckSerializer(many=True), parameters=[TENANT])
+    @extend_schema(responses=CheckListSerializer, parameters=[TENANT])
     def get(self, request: Request) -> Response:
         """The checklist from what is known now."""
         return self._answer(check_mail_flow(self._tenant()))
 
-    @extend_schema(request=None, responses=CheckSerializer(many=True), parameters=[TENANT])
+    @extend_schema(request=None, responses=CheckListSerializer, parameters=[TENANT])
     def post(self, request: Request) -> Response:
         """Ask DNS anew, then the checklist."""
         return self._answer(refresh_mail_flow(actor=self.actor, tenant=self._tenant()))

@@ -67,8 +67,13 @@ class SendSerializer(serializers.Serializer[Any]):
             raise serializers.ValidationError("This is not Base64.") from None
 
 
+class SentSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField(help_text="Of the sender's own part of the message.")
+    message_ids = serializers.ListField(child=serializers.UUIDField(), help_text="Of all parts: one per organisation.")
+
+
 class MessageViewSet(ScopedView, ViewSet):  # type: ignore[misc]  # the mixin's as_view takes the actions
-    @extend_schema(request=SendSerializer, responses={202: dict[str, Any]}, parameters=[TENANT, IDEMPOTENCY])
+    @extend_schema(request=SendSerializer, responses={202: SentSerializer}, parameters=[TENANT, IDEMPOTENCY])
     def create(self, request: Request) -> Response:
         """Send a message: it is stored when the answer comes, or refused with every reason."""
         return self.written(self._send)

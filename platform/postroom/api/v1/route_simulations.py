@@ -23,8 +23,43 @@ class RouteSimulationSerializer(serializers.Serializer[Any]):
     size = serializers.IntegerField(required=False, min_value=0, max_value=2**40, default=0, help_text="Bytes.")
 
 
+class OutcomeSerializer(serializers.Serializer[Any]):
+    recipient = serializers.CharField()
+    verdict = serializers.ChoiceField(choices=["delivered", "leaves", "waits", "handed_over", "refused"])
+    next_hop = serializers.CharField(allow_blank=True)
+    delivery_type = serializers.CharField(allow_blank=True)
+    reason_code = serializers.CharField(allow_blank=True)
+    reply = serializers.CharField(allow_blank=True, help_text="What a refused client is told over SMTP.")
+
+
+class ConsideredSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    verdict = serializers.CharField(help_text="won, lost")
+    why = serializers.CharField()
+
+
+class StepSerializer(serializers.Serializer[Any]):
+    step = serializers.CharField(help_text="client, sender, recipient, connector")
+    subject = serializers.CharField()
+    verdict = serializers.CharField()
+    detail = serializers.CharField()
+    reason = serializers.CharField(allow_null=True)
+    facts = serializers.DictField(child=serializers.CharField())
+    considered = ConsideredSerializer(many=True)
+
+
+class TraceSerializer(serializers.Serializer[Any]):
+    version = serializers.IntegerField()
+    steps = StepSerializer(many=True)
+
+
+class SimulatedRouteSerializer(serializers.Serializer[Any]):
+    outcomes = OutcomeSerializer(many=True)
+    trace = TraceSerializer()
+
+
 class RouteSimulationView(ScopedView):
-    @extend_schema(request=RouteSimulationSerializer, responses={200: dict[str, Any]}, parameters=[TENANT])
+    @extend_schema(request=RouteSimulationSerializer, responses=SimulatedRouteSerializer, parameters=[TENANT])
     def post(self, request: Request) -> Response:
         """Decide as the mail flow would, and say why."""
         serializer = RouteSimulationSerializer(data=request.data)
