@@ -151,4 +151,5 @@ class AuditEventAdmin(ReadOnlyAdmin[AuditEvent]):
 @admin.register(IdempotentRequest)
 class IdempotentRequestAdmin(ReadOnlyAdmin[IdempotentRequest]):
     list_display = ["token", "tenant", "api_key", "status", "created_at"]
+    exclude = ["body", "digest"]  # what was answered is between the key's holder and us
     list_select_related = ["tenant", "api_key"]

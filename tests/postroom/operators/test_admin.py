@@ -10,10 +10,16 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
-from tenants.models import AcceptedDomain, AuditEvent, Mailbox, Tenant
+from tenants.actions.actor import SYSTEM, Actor
+from tenants.actions.audit import audit
+from tenants.actions.keys import create_api_key
+from tenants.models import AcceptedDomain, AuditEvent, IdempotentRequest, Mailbox, Tenant
+from tenants.scope import scope
 from tests import factories
 from tests.conftest import Contoso
+from transport.actions.send import send_message
 from transport.models import Queue, ReceiveConnector, SendConnector
+from transport.routing.envelope import Origin
 
 pytestmark = pytest.mark.django_db
 MODELS = list(admin.site._registry)
@@ -99,3 +105,39 @@ def test_machine_owned_rows_cannot_be_edited(as_operator: Client) -> None:
 
 def test_the_content_security_policy_stands_on_the_admin_too(as_operator: Client) -> None:
     assert "script-src 'self'" in as_operator.get("/admin/")["Content-Security-Policy"]
+
+
+def test_every_row_opens_and_shows_no_secret(as_operator: Client, contoso: Contoso) -> None:
+    key, token = create_api_key(actor=SYSTEM, name="nightly", tenant=contoso.tenant)
+    IdempotentRequest.objects.create(
+        tenant=contoso.tenant, api_key=key, token="k1", digest="d", body={"sealed": "gAAA"}
+    )
+    connector = factories.make_send_connector(contoso.tenant, auth="basic", username="u")
+    SendConnector.objects.filter(pk=connector.pk).update(password_encrypted=b"canary-cipher")
+    Mailbox.objects.filter(pk=contoso.bob_mailbox.pk).update(verifier="SCRAM-SHA-256$canary")
+    factories.make_receive_connector(contoso.tenant)
+    audit(actor=SYSTEM, tenant=contoso.tenant, action="test")
+    send_between(contoso)
+    opened = set()
+    for model in MODELS:
+        for row in model._default_manager.all()[:3]:
+            answer = as_operator.get(url(model, "change", row.pk))
+            assert answer.status_code == 200, model
+            for secret in (b"canary", token.encode(), b"gAAA", b"md5$", b"Confidential"):
+                assert secret not in answer.content, (model, secret)
+            opened.add(model.__name__)
+    assert {"ApiKey", "AuditEvent", "Delivery", "IdempotentRequest", "Message", "MessageBody", "User"} <= opened
+
+
+def send_between(contoso: Contoso) -> None:
+    """Let Alice write to Bob: a message, a body, a delivery, a letter."""
+    with scope(contoso.tenant):
+        send_message(
+            actor=Actor.user(contoso.alice),
+            tenant=contoso.tenant,
+            mailbox=contoso.alice_mailbox,
+            content=b"From: alice@contoso.example\r\nSubject: s\r\n\r\nConfidential\r\n",
+            sender="alice@contoso.example",
+            recipients=["bob@contoso.example"],
+            origin=Origin.CONSOLE,
+        )
