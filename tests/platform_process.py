@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from postroom.lab.config import LabConfig
+from postroom.lab.records import publish_domain
 from tests.postgres import make_folder
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,7 +45,7 @@ class Answer:
     body: Any
 
 
-def eventually(probe: Callable[[], T], *, timeout: float = 20.0, every: float = 0.05) -> T:
+def eventually(probe: Callable[[], T | None], *, timeout: float = 20.0, every: float = 0.05) -> T:
     """Ask until the answer is true, and return it; fail with the last answer when the time is up."""
     deadline = time.monotonic() + timeout
     while not (answer := probe()):
@@ -144,6 +145,10 @@ class PlatformProcess:
     def api(self, key: str, *, tenant: str = "") -> ApiCaller:
         """Return a caller with this key; an operator's key names its tenant."""
         return ApiCaller(f"{self.url}/api/v1/", key, tenant)
+
+    def publish_domain(self, domain: str, verification: str) -> None:
+        """Publish in the lab's DNS what the domain's owner was asked to: the proof, MX to us, SPF."""
+        publish_domain(domain, verification, folder=self.data_dir / "lab" / "records")
 
     def tenants_api(self, slug: str = "contoso") -> ApiCaller:
         return self.api(self.manage("create_api_key", "--tenant", slug, "--name", "tests").strip())

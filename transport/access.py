@@ -8,9 +8,10 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.models import QuerySet
+from django.http import Http404
 
 from tenants.models import Mailbox
-from transport.models import Delivery, MailboxMessage, Message, Queue, ReceiveConnector, SendConnector
+from transport.models import Delivery, MailboxMessage, Message, MessageBody, Queue, ReceiveConnector, SendConnector
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,14 @@ def deliveries(tenant_id: UUID) -> QuerySet[Delivery]:
 
 def messages(tenant_id: UUID) -> QuerySet[Message]:
     return Message.objects.filter(tenant_id=tenant_id)
+
+
+def message_source(tenant_id: UUID, message_id: UUID) -> bytes:
+    """Return the bytes of a message in transport, or raise Http404 where they are gone."""
+    found = MessageBody.objects.filter(tenant_id=tenant_id, pk=message_id).values_list("content", flat=True).first()
+    if found is None:
+        raise Http404
+    return bytes(found)
 
 
 def letters(mailbox: Mailbox) -> QuerySet[MailboxMessage]:

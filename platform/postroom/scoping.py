@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
@@ -25,7 +25,7 @@ def manages_scope(view: View) -> View:
     For views that talk to the network, or stream: no transaction may stay open meanwhile.
     """
     view.manages_scope = True  # type: ignore[attr-defined]
-    return cast(View, transaction.non_atomic_requests(view))
+    return transaction.non_atomic_requests(view)
 
 
 class ScopeMiddleware:

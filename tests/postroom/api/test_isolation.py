@@ -16,6 +16,8 @@ from tenants.models import AcceptedDomain, AuditEvent
 from tests import factories
 from tests.conftest import Contoso
 from tests.postroom.api.conftest import Program
+from tests.transport.workers import send
+from transport.models import Delivery, TrackingEvent
 
 pytestmark = pytest.mark.django_db
 Maker = Callable[[Contoso], Model]
@@ -29,9 +31,33 @@ OBJECTS: dict[str, Maker] = {
     "api-key": lambda contoso: create_api_key(actor=SYSTEM, name="k", tenant=contoso.tenant)[0],
     "audit-event": lambda contoso: audit(actor=SYSTEM, tenant=contoso.tenant, action="test"),
 }
+OBJECTS |= {
+    "queue": lambda contoso: waiting_in(contoso).queue,
+    "queued-message": lambda contoso: waiting_in(contoso),
+    "message": lambda contoso: waiting_in(contoso).message,
+    "tracking-event": lambda contoso: event_of(contoso),
+}
 # Routes without an id, and what a stranger may be told there; lists are checked for foreign rows.
-PLAIN = {"route-simulations", "mail-flow-checks", "message-list"}
+PLAIN = {"route-simulations", "mail-flow-checks"}
 OPERATORS_ONLY = {"tenant-list", "tenant-detail"}
+
+
+def waiting_in(contoso: Contoso) -> Delivery:
+    """Return a recipient that waits as unreachable: contoso has no send connector."""
+    send(contoso.alice_mailbox, "bob@elsewhere.example")
+    return Delivery.objects.select_related("message", "queue").get()
+
+
+def event_of(contoso: Contoso) -> TrackingEvent:
+    waiting_in(contoso)
+    return TrackingEvent.objects.filter(tenant_id=contoso.tenant.pk).order_by("id")[0]
+
+
+def name_in_path(row: Model) -> str:
+    """Return how a path names a row; a queued message is named by message and queue."""
+    return f"{row.message_id}.{row.queue_id}" if isinstance(row, Delivery) else str(row.pk)
+
+
 METHODS = ("get", "post", "patch", "put", "delete")
 
 
@@ -39,7 +65,7 @@ def api_routes(patterns: list[Any] | None = None) -> Iterator[URLPattern]:
     """Yield every route below /api/v1/ except the schema."""
     if patterns is None:
         includes = [entry for entry in get_resolver().url_patterns if str(entry.pattern) == "api/v1/"]
-        patterns = includes[0].url_patterns
+        patterns = [each for entry in includes if isinstance(entry, URLResolver) for each in entry.url_patterns]
     for entry in patterns:
         if isinstance(entry, URLResolver):
             yield from api_routes(entry.url_patterns)
@@ -72,7 +98,7 @@ def test_a_stranger_gets_404_for_what_is_contosos(contoso: Contoso, strangers_ap
     for method in METHODS:
         answer = strangers_api.client.generic(
             method.upper(),
-            f"/api/v1/{path_of(ROUTES[name], str(row.pk))}",
+            f"/api/v1/{path_of(ROUTES[name], name_in_path(row))}",
             "{}",
             "application/json",
             headers=strangers_api.headers,

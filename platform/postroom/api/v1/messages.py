@@ -9,6 +9,7 @@ from uuid import uuid4
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
@@ -16,14 +17,16 @@ from typing_extensions import override
 
 from postroom.api.scoped import ScopedView
 from postroom.api.viewsets import IDEMPOTENCY, TENANT
-from tenants.access import mailbox_of_address
+from tenants.access import mailbox_of_address, one
 from tenants.problems import Problem
+from transport.access import messages
 from transport.actions.send import send_message
 from transport.message.address import InvalidAddress
 from transport.message.compose import Attachment, ComposedMessage, InvalidHeader, compose
 from transport.message.lines import normalise_newlines
 from transport.message.mailbox import Mailbox, parse_mailbox
 from transport.routing.envelope import Origin
+from transport.tracking.timeline import timeline
 
 
 class AttachmentSerializer(serializers.Serializer[Any]):
@@ -73,10 +76,32 @@ class SentSerializer(serializers.Serializer[Any]):
 
 
 class MessageViewSet(ScopedView, ViewSet):  # type: ignore[misc]  # the mixin's as_view takes the actions
+    lookup_value_regex = "[^/]+"
+
     @extend_schema(request=SendSerializer, responses={202: SentSerializer}, parameters=[TENANT, IDEMPOTENCY])
     def create(self, request: Request) -> Response:
         """Send a message: it is stored when the answer comes, or refused with every reason."""
         return self.written(self._send)
+
+    @extend_schema(responses={200: dict[str, Any]}, parameters=[TENANT])
+    @action(detail=True, methods=["get"])
+    def timeline(self, request: Request, pk: str) -> Response:
+        """The whole story of one message: every event and attempt, and what it waits for now."""
+        message = one(messages(self.tenant_id), pk)
+        events = [entry.to_json() for entry in timeline(self.tenant_id, message.pk)]
+        return Response(
+            {
+                "id": message.pk,
+                "internet_message_id": message.internet_message_id,
+                "sender": message.sender,
+                "subject": message.subject,
+                "size": message.size,
+                "received_at": message.received_at,
+                "incoming": message.incoming,
+                "decision": message.trace,
+                "events": events,
+            }
+        )
 
     def _send(self) -> tuple[Any, int]:
         serializer = SendSerializer(data=self.request.data)

@@ -11,10 +11,13 @@ from postroom.api.v1.audit_events import AuditEventViewSet
 from postroom.api.v1.mail_flow_checks import MailFlowCheckView
 from postroom.api.v1.mailboxes import MailboxViewSet
 from postroom.api.v1.messages import MessageViewSet
+from postroom.api.v1.queued_messages import QueuedMessageViewSet
+from postroom.api.v1.queues import QueueViewSet
 from postroom.api.v1.receive_connectors import ReceiveConnectorViewSet
 from postroom.api.v1.route_simulations import RouteSimulationView
 from postroom.api.v1.send_connectors import SendConnectorViewSet
 from postroom.api.v1.tenants import TenantViewSet
+from postroom.api.v1.tracking_events import TrackingEventViewSet
 
 router = SimpleRouter()
 router.register("tenants", TenantViewSet, "tenant")
@@ -22,7 +25,10 @@ router.register("accepted-domains", AcceptedDomainViewSet, "accepted-domain")
 router.register("mailboxes", MailboxViewSet, "mailbox")
 router.register("send-connectors", SendConnectorViewSet, "send-connector")
 router.register("receive-connectors", ReceiveConnectorViewSet, "receive-connector")
+router.register("queues", QueueViewSet, "queue")
+router.register("queued-messages", QueuedMessageViewSet, "queued-message")
 router.register("messages", MessageViewSet, "message")
+router.register("tracking-events", TrackingEventViewSet, "tracking-event")
 router.register("api-keys", ApiKeyViewSet, "api-key")
 router.register("audit-events", AuditEventViewSet, "audit-event")
 

@@ -1,0 +1,221 @@
+"""`queued-messages/`: what waits, one entry per message and queue, with its recipients; and what one may do to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from postroom.api.scoped import ScopedView
+from postroom.api.v1.last_errors import LastErrorSerializer, last_error
+from postroom.api.viewsets import TENANT
+from tenants.access import one
+from transport.access import deliveries, message_source, messages, queues
+from transport.actions.queue import remove_message, resubmit_message, resume_message, retry_message, suspend_message
+from transport.models import Delivery
+from transport.queue.listing import QueueError
+
+PAGE: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedMessage:
+    """A message in one queue. Its id names both: `<message>.<queue>`."""
+
+    rows: tuple[Delivery, ...]
+
+    @property
+    def id(self) -> str:
+        return f"{self.rows[0].message_id}.{self.rows[0].queue_id}"
+
+
+class QueuedRecipientSerializer(serializers.Serializer[Any]):
+    recipient = serializers.CharField()
+    status = serializers.ChoiceField(source="state", choices=Delivery.State.choices)
+    attempts = serializers.IntegerField()
+    next_attempt_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    last_error = LastErrorSerializer(allow_null=True)
+
+
+class QueuedMessageSerializer(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    message_id = serializers.UUIDField(help_text="The network message id: leads to the timeline.")
+    queue_id = serializers.UUIDField()
+    next_hop_domain = serializers.CharField()
+    internet_message_id = serializers.CharField()
+    sender = serializers.CharField()
+    subject = serializers.CharField()
+    size = serializers.IntegerField()
+    received_at = serializers.DateTimeField()
+    recipients = QueuedRecipientSerializer(many=True)
+
+
+class RemoveSerializer(serializers.Serializer[Any]):
+    with_ndr = serializers.BooleanField(default=False)
+
+
+class QueuedMessageViewSet(ScopedView, ViewSet):  # type: ignore[misc]  # the mixin's as_view takes the actions
+    can_dry_run = False
+    lookup_value_regex = "[^/]+"
+
+    @extend_schema(
+        parameters=[TENANT, OpenApiParameter("queue", str), OpenApiParameter("cursor", str)],
+        responses=QueuedMessageSerializer(many=True),
+    )
+    def list(self, request: Request) -> Response:
+        """What waits, newest first; `queue` narrows to one queue."""
+        rows = deliveries(self.tenant_id).order_by("-message_id", "-queue_id", "-id")
+        if queue := request.query_params.get("queue", ""):
+            rows = rows.filter(queue=one(queues(self.tenant_id), queue))
+        if cursor := request.query_params.get("cursor", ""):
+            rows = rows.filter(message_id__lt=_uuid(cursor))
+        found = list(rows[: PAGE + 1])
+        more = len(found) > PAGE
+        groups = _grouped(found)
+        if more and len(groups) > 1:
+            groups = groups[:-1]  # the last one may be cut in half
+        following = request.build_absolute_uri(f"?cursor={groups[-1].rows[0].message_id}") if more else None
+        return Response({"next": following, "previous": None, "results": [as_json(group) for group in groups]})
+
+    @extend_schema(parameters=[TENANT], responses=QueuedMessageSerializer)
+    def retrieve(self, request: Request, pk: str) -> Response:
+        return Response(as_json(self._found(pk)))
+
+    @extend_schema(request=None, parameters=[TENANT], responses=QueuedMessageSerializer)
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, pk: str) -> Response:
+        """Try it now."""
+        return self._after(retry_message, pk)
+
+    @extend_schema(request=None, parameters=[TENANT], responses=QueuedMessageSerializer)
+    @action(detail=True, methods=["post"])
+    def suspend(self, request: Request, pk: str) -> Response:
+        """Hold it until it is resumed."""
+        return self._after(suspend_message, pk)
+
+    @extend_schema(request=None, parameters=[TENANT], responses=QueuedMessageSerializer)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, pk: str) -> Response:
+        """Let it go on."""
+        return self._after(resume_message, pk)
+
+    @extend_schema(request=None, parameters=[TENANT], responses=QueuedMessageSerializer)
+    @action(detail=True, methods=["post"])
+    def resubmit(self, request: Request, pk: str) -> Response:
+        """Route it again."""
+        return self._after(resubmit_message, pk)
+
+    @extend_schema(
+        request=RemoveSerializer,
+        parameters=[TENANT],
+        responses={204: None},
+    )
+    @action(detail=True, methods=["post"])
+    def remove(self, request: Request, pk: str) -> Response:
+        """Take it out of the queue; `with_ndr` tells the sender."""
+        serializer = RemoveSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        row = self._found(pk).rows[0]
+        with_ndr = serializer.validated_data["with_ndr"]
+        remove_message(actor=self.actor, message=row.message, queue=row.queue, with_ndr=with_ndr)
+        return Response(status=204)
+
+    @extend_schema(parameters=[TENANT], responses={(200, "message/rfc822"): bytes})
+    @action(detail=True, methods=["get"])
+    def source(self, request: Request, pk: str) -> HttpResponse:
+        """The message as it will leave, byte for byte."""
+        row = self._found(pk).rows[0]
+        answer = HttpResponse(message_source(self.tenant_id, row.message_id), content_type="message/rfc822")
+        answer["Content-Disposition"] = f'attachment; filename="{row.message_id}.eml"'
+        return answer
+
+    def _after(self, act: Callable[..., object], pk: str) -> Response:
+        before = self._found(pk)
+        row = before.rows[0]
+        act(actor=self.actor, message=row.message, queue=row.queue)
+        after = self._rows(row.message_id, row.queue_id)
+        return Response(as_json(QueuedMessage(tuple(after)) if after else before))
+
+    def _found(self, pk: str) -> QueuedMessage:
+        message_id, _, queue_id = pk.partition(".")
+        message = one(messages(self.tenant_id), message_id)
+        rows = self._rows(message.pk, one(queues(self.tenant_id), queue_id).pk)
+        if not rows:
+            raise Http404
+        return QueuedMessage(tuple(rows))
+
+    def _rows(self, message_id: UUID, queue_id: UUID) -> Sequence[Delivery]:
+        return list(deliveries(self.tenant_id).filter(message_id=message_id, queue_id=queue_id).order_by("id"))
+
+
+def _uuid(cursor: str) -> UUID:
+    try:
+        return UUID(cursor)
+    except ValueError:
+        raise serializers.ValidationError({"cursor": ["This is no cursor of ours."]}) from None
+
+
+def _grouped(rows: Sequence[Delivery]) -> list[QueuedMessage]:
+    groups: dict[tuple[UUID, UUID], list[Delivery]] = {}
+    for row in rows:
+        groups.setdefault((row.message_id, row.queue_id), []).append(row)
+    return [QueuedMessage(tuple(group)) for group in groups.values()]
+
+
+def as_json(queued: QueuedMessage) -> dict[str, Any]:
+    row = queued.rows[0]
+    return {
+        "id": queued.id,
+        "message_id": row.message_id,
+        "queue_id": row.queue_id,
+        "next_hop_domain": row.queue.next_hop_domain,
+        "internet_message_id": row.message.internet_message_id,
+        "sender": row.message.sender,
+        "subject": row.message.subject,
+        "size": row.message.size,
+        "received_at": row.message.received_at,
+        "recipients": [_recipient(row) for row in queued.rows],
+    }
+
+
+def _recipient(row: Delivery) -> dict[str, Any]:
+    error = QueueError(
+        row.last_error_code,
+        row.last_error_enhanced,
+        row.last_error_text,
+        row.last_error_reason,
+        row.last_error_peer_text,
+        row.last_error_phase,
+        row.last_error_endpoint,
+        row.last_error_at,
+    )
+    facts = {
+        "recipient": row.recipient,
+        "domain": row.recipient.rpartition("@")[2],
+        "sender": row.message.sender,
+        "sender_domain": row.message.sender.rpartition("@")[2],
+        "mailbox_id": row.message.mailbox_id,
+        "size": row.message.size,
+        "endpoint": row.last_error_endpoint,
+        "host": row.last_error_endpoint,
+        "reply": row.last_error_peer_text,
+        "queue_id": row.queue_id,
+    }
+    return {
+        "recipient": row.recipient,
+        "status": row.state,
+        "attempts": row.attempts,
+        "next_attempt_at": row.next_attempt_at,
+        "expires_at": row.expires_at,
+        "last_error": last_error(error, facts) if error.reason or error.text else None,
+    }

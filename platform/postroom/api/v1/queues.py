@@ -1,0 +1,120 @@
+"""`queues/`: what waits, for which next hop, why, and what would change that."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.viewsets import ViewSet
+
+from postroom.api.scoped import ScopedView
+from postroom.api.v1.last_errors import LastErrorSerializer, last_error
+from postroom.api.viewsets import TENANT
+from tenants.access import one
+from transport.access import queues
+from transport.actions.queue import resubmit_queue, resume_queue, retry_queue, suspend_queue
+from transport.models import Queue
+from transport.queue.listing import ListedQueue, find_queue, list_queues
+
+PAGE = 100
+
+
+class QueueSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    identity = serializers.CharField(help_text="As Exchange would write it.")
+    next_hop_domain = serializers.CharField()
+    delivery_type = serializers.CharField()
+    next_hop_connector = serializers.UUIDField(source="connector_id", allow_null=True)
+    next_hop_connector_name = serializers.CharField(source="connector_name")
+    status = serializers.ChoiceField(choices=Queue.Status.choices)
+    message_count = serializers.IntegerField()
+    is_counted_out = serializers.BooleanField(help_text="False: there are more than were counted.")
+    retry_count = serializers.IntegerField()
+    last_retry_at = serializers.DateTimeField(allow_null=True)
+    next_retry_at = serializers.DateTimeField(allow_null=True)
+    oldest_at = serializers.DateTimeField(allow_null=True)
+    last_error = serializers.SerializerMethodField()
+
+    @extend_schema_field(LastErrorSerializer(allow_null=True))
+    def get_last_error(self, row: ListedQueue) -> dict[str, Any] | None:
+        return last_error(row.last_error, row.reason_facts)
+
+
+class QueueViewSet(ScopedView, ViewSet):  # type: ignore[misc]  # the mixin's as_view takes the actions
+    can_dry_run = False
+    lookup_value_regex = "[^/]+"
+
+    @extend_schema(parameters=[TENANT, OpenApiParameter("cursor", str)], responses=QueueSerializer(many=True))
+    def list(self, request: Request) -> Response:
+        """The queues that hold something, by next hop domain."""
+        rows = list_queues(self.tenant_id, after=_position(request.query_params.get("cursor", "")), limit=PAGE + 1)
+        more = len(rows) > PAGE
+        following = request.build_absolute_uri(f"?cursor={_cursor(rows[PAGE - 1])}") if more else None
+        shown = QueueSerializer(rows[:PAGE], many=True).data
+        return Response({"next": following, "previous": None, "results": shown})
+
+    @extend_schema(parameters=[TENANT], responses=QueueSerializer)
+    def retrieve(self, request: Request, pk: str) -> Response:
+        return Response(QueueSerializer(self._listed(pk)).data)
+
+    @extend_schema(request=None, parameters=[TENANT], responses=QueueSerializer)
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, pk: str) -> Response:
+        """Try the next hop now instead of at its next time."""
+        return self._after(retry_queue, pk)
+
+    @extend_schema(request=None, parameters=[TENANT], responses=QueueSerializer)
+    @action(detail=True, methods=["post"])
+    def suspend(self, request: Request, pk: str) -> Response:
+        """Hold the queue until it is resumed."""
+        return self._after(suspend_queue, pk)
+
+    @extend_schema(request=None, parameters=[TENANT], responses=QueueSerializer)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, pk: str) -> Response:
+        """Let the queue go on."""
+        return self._after(resume_queue, pk)
+
+    @extend_schema(request=None, parameters=[TENANT], responses=QueueSerializer)
+    @action(detail=True, methods=["post"])
+    def resubmit(self, request: Request, pk: str) -> Response:
+        """Route everything in the queue again."""
+        return self._after(resubmit_queue, pk)
+
+    def _after(self, act: Callable[..., object], pk: str) -> Response:
+        """Act, and show the queue as it is then; or as it was, where it has emptied meanwhile."""
+        before = self._listed(pk)
+        act(actor=self.actor, queue=one(queues(self.tenant_id), pk))
+        return Response(QueueSerializer(find_queue(self.tenant_id, before.id) or before).data)
+
+    def _listed(self, pk: str) -> ListedQueue:
+        try:
+            found = find_queue(self.tenant_id, UUID(pk))
+        except ValueError:
+            found = None
+        if found is None:
+            raise Http404
+        return found
+
+
+def _cursor(row: ListedQueue) -> str:
+    return base64.urlsafe_b64encode(f"{row.id} {row.next_hop_domain}".encode()).decode()
+
+
+def _position(cursor: str) -> tuple[str, UUID] | None:
+    if not cursor:
+        return None
+    try:
+        queue_id, _, domain = base64.urlsafe_b64decode(cursor).decode().partition(" ")
+        return domain, UUID(queue_id)
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        raise serializers.ValidationError({"cursor": ["This is no cursor of ours."]}) from None

@@ -1,0 +1,196 @@
+"""Queues as a person sees them: Exchange's properties and status, one statement per page (reference §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from psycopg.rows import namedtuple_row
+
+from transport.models import DeliveryType, Queue
+
+# A queue of a million deliveries opens as fast as one of ten: what is beyond is shown as "10,000 and more".
+COUNTED = 10_000
+
+_QUEUES = f"""
+SELECT q.id, q.tenant_id, q.delivery_type, q.next_hop_domain, q.connector_id, c.name AS connector_name, q.suspended,
+       q.retry_count, q.last_retry_at, q.next_retry_at, q.connecting_until > now() AS connecting,
+       CASE WHEN own_error THEN q.last_error_code ELSE e.last_error_code END AS last_error_code,
+       CASE WHEN own_error THEN q.last_error_enhanced ELSE e.last_error_enhanced END AS last_error_enhanced,
+       CASE WHEN own_error THEN q.last_error_text ELSE e.last_error_text END AS last_error_text,
+       CASE WHEN own_error THEN q.last_error_reason ELSE e.last_error_reason END AS last_error_reason,
+       CASE WHEN own_error THEN q.last_error_peer_text ELSE e.last_error_peer_text END AS last_error_peer_text,
+       CASE WHEN own_error THEN q.last_error_phase ELSE e.last_error_phase END AS last_error_phase,
+       CASE WHEN own_error THEN q.last_error_endpoint ELSE e.last_error_endpoint END AS last_error_endpoint,
+       CASE WHEN own_error THEN q.last_error_at ELSE e.last_error_at END AS last_error_at,
+       s.messages, s.deliveries, s.active, s.ready, s.retry,
+       s.suspended AS suspended_deliveries, s.next_attempt, s.oldest, s.recipient, now() AS now
+FROM transport_queue q
+LEFT JOIN transport_sendconnector c ON c.id = q.connector_id
+CROSS JOIN LATERAL (
+  SELECT count(DISTINCT message_id) AS messages, count(*) AS deliveries,
+         count(*) FILTER (WHERE state = 'active') AS active,
+         count(*) FILTER (WHERE state = 'ready') AS ready,
+         count(*) FILTER (WHERE state = 'retry') AS retry,
+         count(*) FILTER (WHERE state = 'suspended') AS suspended,
+         min(next_attempt_at) FILTER (WHERE state = 'retry') AS next_attempt,
+         min(created_at) AS oldest, min(recipient) AS recipient
+  FROM (
+    SELECT message_id, state, next_attempt_at, created_at, recipient FROM transport_delivery d
+    WHERE d.tenant_id = q.tenant_id AND d.queue_id = q.id LIMIT {COUNTED}
+  ) bounded
+) s
+-- A refusal of single messages is no failure of the queue's connection, but it is why they wait.
+LEFT JOIN LATERAL (
+  SELECT * FROM (
+    SELECT * FROM transport_delivery d WHERE d.tenant_id = q.tenant_id AND d.queue_id = q.id LIMIT {COUNTED}
+  ) bounded
+  WHERE last_error_at IS NOT NULL ORDER BY last_error_at DESC LIMIT 1
+) e ON true
+CROSS JOIN LATERAL (
+  SELECT e.last_error_at IS NULL OR q.last_error_at >= e.last_error_at AS own_error
+) which
+WHERE s.deliveries > 0 AND q.tenant_id = %(tenant)s
+"""  # noqa: S608 - a constant of this module
+_ONE = " AND q.id = %(queue)s"
+_PAGE = """ AND (q.next_hop_domain, q.id) > (%(domain)s, %(after)s)
+ORDER BY q.next_hop_domain, q.id LIMIT %(limit)s"""
+
+_FIRST = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueError:
+    """The last error: our class of error, the peer's own words, and where it was said, kept apart."""
+
+    code: int | None
+    enhanced: str
+    text: str
+    reason: str
+    peer_text: str
+    phase: str
+    endpoint: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedQueue:
+    id: UUID
+    tenant_id: UUID
+    delivery_type: str
+    next_hop_domain: str
+    connector_id: UUID | None
+    connector_name: str
+    status: str  # Queue.Status
+    message_count: int
+    is_counted_out: bool  # False: there are more than were counted
+    retry_count: int
+    last_retry_at: datetime | None
+    next_retry_at: datetime | None
+    oldest_at: datetime | None
+    last_error: QueueError | None
+    recipient: str = ""  # one of those that wait
+
+    @property
+    def identity(self) -> str:
+        """Return the name that Exchange would give it: the next hop, by the connector that leads there."""
+        return f"{self.connector_name}\\{self.next_hop_domain}" if self.connector_name else self.next_hop_domain
+
+    @property
+    def reason_facts(self) -> dict[str, Any]:
+        """Return what the last error's words are filled with."""
+        error = self.last_error
+        return {
+            "queue_id": self.id,
+            "domain": self._domain,
+            "recipient": self.recipient,
+            "connector": self.connector_name,
+            "connector_id": self.connector_id,
+            "endpoint": error.endpoint if error else "",
+            "host": error.endpoint if error else "",
+            "reply": error.peer_text if error else "",
+            "next_retry_at": self.next_retry_at,
+        }
+
+    @property
+    def _domain(self) -> str:
+        """Return the domain to speak of. “Unreachable Domain” is none: one of those that wait stands for them."""
+        is_domain = self.delivery_type == DeliveryType.DNS_CONNECTOR
+        return self.next_hop_domain if is_domain else self.recipient.rpartition("@")[2]
+
+
+def list_queues(tenant_id: UUID, *, after: tuple[str, UUID] | None = None, limit: int = 100) -> list[ListedQueue]:
+    """Return the queues that hold something, by next hop domain; `after` is the last one of the page before."""
+    domain, queue_id = after or ("", _FIRST)
+    parameters = {"tenant": tenant_id, "domain": domain, "after": queue_id, "limit": limit}
+    return [_listed(row) for row in _fetch(_QUEUES + _PAGE, parameters)]
+
+
+def find_queue(tenant_id: UUID, queue_id: UUID) -> ListedQueue | None:
+    """Return one queue of the tenant, or None where it is gone or empty."""
+    rows = _fetch(_QUEUES + _ONE, {"tenant": tenant_id, "queue": queue_id})
+    return _listed(rows[0]) if rows else None
+
+
+def _fetch(statement: str, parameters: dict[str, Any]) -> Sequence[Any]:
+    connection.ensure_connection()
+    with connection.connection.cursor(row_factory=namedtuple_row) as cursor:
+        return list(cursor.execute(statement, parameters).fetchall())
+
+
+def _listed(row: Any) -> ListedQueue:
+    waits_until = row.next_retry_at if row.next_retry_at and row.next_retry_at > row.now else row.next_attempt
+    status = _status(row)
+    return ListedQueue(
+        id=row.id,
+        tenant_id=row.tenant_id,
+        delivery_type=row.delivery_type,
+        next_hop_domain=row.next_hop_domain,
+        connector_id=row.connector_id,
+        connector_name=row.connector_name or "",
+        status=status,
+        message_count=row.messages,
+        is_counted_out=row.deliveries < COUNTED,
+        retry_count=row.retry_count,
+        last_retry_at=row.last_retry_at,
+        next_retry_at=waits_until if status == Queue.Status.RETRY else None,
+        oldest_at=row.oldest,
+        last_error=_error(row),
+        recipient=row.recipient or "",
+    )
+
+
+def _status(row: Any) -> str:
+    """Return Exchange's status: what an administrator did first, then what happens now, then what it waits for."""
+    if row.suspended:
+        return Queue.Status.SUSPENDED
+    if row.active:
+        return Queue.Status.ACTIVE
+    if row.connecting:
+        return Queue.Status.CONNECTING
+    if row.next_retry_at and row.next_retry_at > row.now:
+        return Queue.Status.RETRY
+    if row.retry and not row.ready:
+        return Queue.Status.RETRY
+    if row.suspended_deliveries and row.suspended_deliveries == row.deliveries:
+        return Queue.Status.SUSPENDED
+    return Queue.Status.READY
+
+
+def _error(row: Any) -> QueueError | None:
+    if not (row.last_error_text or row.last_error_reason):
+        return None
+    return QueueError(
+        row.last_error_code,
+        row.last_error_enhanced,
+        row.last_error_text,
+        row.last_error_reason,
+        row.last_error_peer_text,
+        row.last_error_phase,
+        row.last_error_endpoint,
+        row.last_error_at,
+    )
