@@ -157,7 +157,7 @@ def _waiting(rows: Sequence[Delivery], message: Message | None) -> Entry:
         recipients=tuple(one.recipient for one in rows),
         reply=Reply(0, None, peer) if peer else (reply if reply.text else None),
         text=str(reply) if peer and reply.text else "",
-        explanation=_explained(reason, _facts_of_waiting(row, error, message)) if reason else None,
+        explanation=_explained(reason, facts_of_waiting(row, error, message)) if reason else None,
         phase=error.last_error_phase,
         endpoint=error.last_error_endpoint,
         attempt=row.attempts,
@@ -188,7 +188,7 @@ def _next_attempt(row: Delivery) -> datetime | None:
     return max(row.next_attempt_at, queue_at) if queue_at else row.next_attempt_at
 
 
-def _facts_of_waiting(row: Delivery, error: Delivery | Queue, message: Message | None) -> dict[str, Any]:
+def facts_of_waiting(row: Delivery, error: Delivery | Queue, message: Message | None) -> dict[str, Any]:
     host, _, endpoint = error.last_error_endpoint.rpartition(" ")
     domain = row.recipient.rpartition("@")[2]
     sender = message.sender if message else ""

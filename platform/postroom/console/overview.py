@@ -14,12 +14,11 @@ from django.views.decorators.http import require_POST
 from postroom.console.requests import ConsoleRequest, actor_of, allowed, needs, redirect_back, tenant_of, uses_network
 from tenants.access import mailboxes_of
 from tenants.permissions import Permission
-from transport.access import queues
 from transport.checks.facts import known_findings, look_up_findings, read_facts
 from transport.checks.mail_flow import CheckItem, judge, refresh_mail_flow
 from transport.checks.verdicts import Verdict
 from transport.models import TrackingEvent
-from transport.queue.viewer import entries, filled_queues
+from transport.queue.listing import list_queues
 
 ORDER = [Verdict.FAILED, Verdict.WARNING, Verdict.UNKNOWN, Verdict.PASSED, Verdict.NOT_APPLICABLE]
 RECENT = 8
@@ -44,8 +43,7 @@ def show(request: ConsoleRequest) -> HttpResponse:
     with request.enter_scope():
         context["own_mailbox"] = mailboxes_of(tenant.pk, request.user).first()
         context["recent"] = list(TrackingEvent.objects.filter(tenant_id=tenant.pk).order_by("-id")[:RECENT])
-        waiting = filled_queues(queues(tenant.pk)).order_by("next_hop_domain", "id")[:RECENT]
-        context["queues"] = entries(tenant.pk, list(waiting))
+        context["queues"] = list_queues(tenant.pk, limit=RECENT)
         return render(request, "console/overview/index.html", context)
 
 

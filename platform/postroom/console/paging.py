@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -16,28 +16,44 @@ from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
 Row = TypeVar("Row", bound=Model)
+Item = TypeVar("Item")
 PAGE_SIZE = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[Row]):
+class Page(Generic[Item]):
     """One page of rows; `next_url` is empty on the last one, `first_url` on the first."""
 
-    rows: Sequence[Row]
+    rows: Sequence[Item]
     next_url: str
     first_url: str
 
 
 def paginate(request: HttpRequest, rows: QuerySet[Row], order: Sequence[str], size: int = PAGE_SIZE) -> Page[Row]:
     """Return the page that `?after=` asks for. `order` must end in a unique field; '-' turns all fields round."""
-    after = _decoded(request.GET.get("after", ""), len(order))
-    if after is not None:
+    after = _decoded(request.GET.get("after", ""))
+    if after is not None and len(after) == len(order):
         rows = rows.filter(_behind(order, after))
     found = list(rows.order_by(*order)[: size + 1])
-    shown = found[:size]
+    return _page(request, found, size, lambda row: [getattr(row, field.removeprefix("-")) for field in order])
+
+
+def paginate_items(
+    request: HttpRequest,
+    fetch: Callable[[list[Any] | None, int], Sequence[Item]],
+    key: Callable[[Item], list[Any]],
+    size: int = PAGE_SIZE,
+) -> Page[Item]:
+    """Return a page of what `fetch(after, limit)` yields; `key` ends in a UUID and has as many parts as `after`."""
+    after = _decoded(request.GET.get("after", ""))
+    return _page(request, fetch(after, size + 1), size, key)
+
+
+def _page(request: HttpRequest, found: Sequence[Item], size: int, key: Callable[[Item], list[Any]]) -> Page[Item]:
     query = {name: value for name, value in request.GET.items() if name != "after"}
-    next_url = f"?{urlencode({**query, 'after': _encoded(shown[-1], order)})}" if len(found) > size else ""
-    return Page(shown, next_url, f"?{urlencode(query)}" if after is not None else "")
+    more = len(found) > size
+    next_url = f"?{urlencode({**query, 'after': _encoded(key(found[size - 1]))})}" if more else ""
+    return Page(found[:size], next_url, f"?{urlencode(query)}" if "after" in request.GET else "")
 
 
 def _behind(order: Sequence[str], values: Sequence[Any]) -> Q:
@@ -50,9 +66,9 @@ def _behind(order: Sequence[str], values: Sequence[Any]) -> Q:
     return condition
 
 
-def _encoded(row: Model, order: Sequence[str]) -> str:
-    values = [_plain(getattr(row, field.removeprefix("-"))) for field in order]
-    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+def _encoded(values: Sequence[Any]) -> str:
+    text = json.dumps([_plain(value) for value in values])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
 def _plain(value: Any) -> Any:
@@ -61,16 +77,11 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
-def _decoded(text: str, length: int) -> list[Any] | None:
+def _decoded(text: str) -> list[Any] | None:
     """Return the key in a page's address, or None for the first page and for anything that is no key."""
     try:
         values = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (ValueError, binascii.Error):
-        return None
-    if not isinstance(values, list) or len(values) != length or not all(isinstance(v, str | int) for v in values):
-        return None
-    try:
         UUID(str(values[-1]))
-    except ValueError:
+    except (ValueError, binascii.Error, TypeError, LookupError):
         return None
-    return values
+    return values if isinstance(values, list) and all(isinstance(v, str | int) for v in values) else None

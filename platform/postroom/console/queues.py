@@ -16,7 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from postroom.console.paging import paginate
+from postroom.console.paging import paginate, paginate_items
 from postroom.console.requests import ConsoleRequest, actor_of, needs, redirect_back
 from postroom.explain import explain, explain_problem
 from tenants.access import one
@@ -33,9 +33,10 @@ from transport.actions.queue import (
     suspend_message,
     suspend_queue,
 )
-from transport.models import Delivery
-from transport.queue.viewer import QueueEntry, entries, filled_queues
+from transport.models import Delivery, Queue
+from transport.queue.listing import ListedQueue, find_queue, list_queues
 from transport.routing.reasons import Explanation
+from transport.tracking.timeline import facts_of_waiting, waiting_reason
 
 QUEUE_VERBS: dict[str, tuple[Callable[..., Any], str | Promise]] = {
     "retry": (retry_queue, gettext_lazy("{queue} is tried again now.")),
@@ -52,6 +53,14 @@ MESSAGE_VERBS: dict[str, tuple[Callable[..., Any], str | Promise]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """A queue with what its waiting means."""
+
+    queue: ListedQueue
+    told: Explanation | None
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
     """One recipient in a queue, with what its last error means."""
 
@@ -62,8 +71,13 @@ class Waiting:
 @needs(Permission.VIEW)
 def index(request: ConsoleRequest) -> HttpResponse:
     tenant_id = request.membership.tenant_id
-    page = paginate(request, filled_queues(queues(tenant_id)), ["next_hop_domain", "id"])
-    rows = [(entry, explained(entry)) for entry in entries(tenant_id, page.rows)]
+
+    def fetch(after: list[Any] | None, limit: int) -> list[ListedQueue]:
+        start = (str(after[0]), UUID(str(after[1]))) if after and len(after) == 2 else None
+        return list_queues(tenant_id, after=start, limit=limit)
+
+    page = paginate_items(request, fetch, lambda queue: [queue.next_hop_domain, queue.id])
+    rows = [Row(queue, explained(queue)) for queue in page.rows]
     return render(request, "console/queues/index.html", {"page": page, "rows": rows})
 
 
@@ -71,33 +85,26 @@ def index(request: ConsoleRequest) -> HttpResponse:
 def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     tenant_id = request.membership.tenant_id
     row = one(queues(tenant_id), pk)
-    entry = entries(tenant_id, [row])[0]
+    queue = find_queue(tenant_id, pk)
     page = paginate(request, deliveries(tenant_id).filter(queue=row), ["id"])
-    waiting = [Waiting(delivery, _told(entry, delivery)) for delivery in page.rows]
-    context = {"entry": entry, "queue": row, "page": page, "waiting": waiting, "told": explained(entry)}
+    waiting = [Waiting(delivery, _told(delivery)) for delivery in page.rows]
+    told = explained(queue) if queue else None
+    context = {"row": row, "queue": queue, "page": page, "waiting": waiting, "told": told}
     return render(request, "console/queues/detail.html", context)
 
 
-def explained(entry: QueueEntry) -> Explanation | None:
-    """Return why a queue waits, if it does."""
-    return explain(entry.reason, **entry.reason_facts) if entry.reason else None
-
-
-def _told(entry: QueueEntry, delivery: Delivery) -> Explanation | None:
-    if not delivery.last_error_reason:
+def explained(queue: ListedQueue) -> Explanation | None:
+    """Return why a queue waits; one that moves needs no reason."""
+    if queue.status == Queue.Status.SUSPENDED:
+        return explain("queue.suspended", **queue.reason_facts)
+    if queue.last_error is None or queue.status in (Queue.Status.ACTIVE, Queue.Status.CONNECTING):
         return None
-    facts: dict[str, Any] = entry.reason_facts | {
-        "recipient": delivery.recipient,
-        "domain": delivery.recipient.rpartition("@")[2],
-        "sender": delivery.message.sender,
-        "sender_domain": delivery.message.sender.rpartition("@")[2],
-        "mailbox_id": delivery.message.mailbox_id or "",
-        "size": delivery.message.size,
-        "endpoint": delivery.last_error_endpoint,
-        "host": delivery.last_error_endpoint,
-        "reply": delivery.last_error_peer_text,
-    }
-    return explain(delivery.last_error_reason, **facts)
+    return explain(queue.last_error.reason, **queue.reason_facts) if queue.last_error.reason else None
+
+
+def _told(delivery: Delivery) -> Explanation | None:
+    reason = waiting_reason(delivery)
+    return explain(reason, **facts_of_waiting(delivery, delivery, delivery.message)) if reason else None
 
 
 @require_POST

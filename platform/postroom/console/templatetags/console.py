@@ -20,6 +20,8 @@ from postroom.console.forms import mark_invalid
 from postroom.explain import explain, explain_problem
 from tenants.problems import Problem
 from transport.actions.simulate import Outcome
+from transport.message.reply import Reply
+from transport.models import DeliveryType, EventId, Queue
 from transport.routing.reasons import Explanation
 
 register = template.Library()
@@ -30,6 +32,21 @@ STATE_ICONS = {
     "failed": "circle-x",
     "unknown": "help-circle",
     "not_applicable": "circle-minus",
+}
+EVENTS: dict[str, tuple[str, str]] = {
+    EventId.RECEIVE: ("accent", "login"),
+    EventId.SEND: ("passed", "send"),
+    EventId.DELIVER: ("passed", "inbox"),
+    EventId.DEFER: ("warning", "clock"),
+    EventId.FAIL: ("failed", "circle-x"),
+    EventId.DSN: ("warning", "message-report"),
+    EventId.RESUBMIT: ("accent", "route"),
+    EventId.TRANSFER: ("accent", "switch-horizontal"),
+    EventId.RESOLVE: ("", "at"),
+    EventId.REDIRECT: ("", "mail-forward"),
+    EventId.SUPPRESSED: ("warning", "mail-off"),
+    EventId.DROP: ("failed", "trash"),
+    EventId.POISONMESSAGE: ("failed", "alert-triangle"),
 }
 
 
@@ -42,6 +59,23 @@ def icon(name: str, extra: str = "") -> SafeString:
         static("console/icons.svg"),
         name,
     )
+
+
+@register.simple_tag
+def event_icon(event_id: str) -> SafeString:
+    """Return the icon of a tracking event."""
+    return icon(EVENTS.get(event_id, ("", "circle-dot"))[1])
+
+
+@register.filter
+def mood(event_id: str) -> str:
+    """Return whether an event is good news: passed, warning, failed, accent or nothing."""
+    return EVENTS.get(event_id, ("", ""))[0]
+
+
+@register.filter
+def event_label(event_id: str) -> str:
+    return str(EventId(event_id).label) if event_id in EventId.values else event_id
 
 
 @register.simple_tag
@@ -106,6 +140,24 @@ def field(bound: BoundField, label: str = "", extra: str = "") -> dict[str, Any]
         "is_radio": isinstance(widget, RadioSelect),
         "extra": extra,
     }
+
+
+@register.filter
+def words(reply: Reply | None) -> str:
+    """Return a reply as it was said; a peer's verbatim words hold their code already."""
+    if reply is None:
+        return ""
+    return str(reply) if reply.code else reply.text
+
+
+@register.filter
+def queue_status(value: str) -> str:
+    return str(Queue.Status(value).label)
+
+
+@register.filter
+def delivery_type(value: str) -> str:
+    return str(DeliveryType(value).label)
 
 
 @register.filter
