@@ -106,7 +106,7 @@ def test_a_without_a_connector_mail_waits_and_leaves_by_itself_once_there_is_one
 
     assert api.post("send-connectors/", internet_connector()).status == 201
     eventually(has(api, message, "SEND SMTP"))
-    assert {"RECEIVE SMTP", "DEFER ROUTING", "RESUBMIT ROUTING"} <= set(events_of(api, message))
+    assert {"RECEIVE STOREDRIVER", "DEFER ROUTING", "RESUBMIT ROUTING"} <= set(events_of(api, message))
     answer = eventually(lambda: results(api, "tracking-events/?event_id=DELIVER&recipient=ann@adventure.example"))
     assert answer[0]["sender"] == "echo@fabrikam.example"
     eventually(lambda: queue_to(api, "Unreachable Domain") is None)
@@ -148,7 +148,8 @@ def test_c_a_refusal_of_our_name_is_shown_in_the_peers_words_and_mended_by_the_n
 
     refused = eventually(when(api, "woodgrove.example", "retry"))
     error = refused["last_error"]
-    assert error["text"].startswith("451 4.4.0 Primary target IP address responded with")
+    assert (error["code"], error["enhanced"]) == (451, "4.4.0")
+    assert error["text"].startswith('Primary target IP address responded with: "451 4.7.1 <wrong.blueyonder.example>')
     assert "wrong.blueyonder.example" in error["peer_text"]
     assert error["reason"] == "peer.helo"
     assert error["endpoint"]

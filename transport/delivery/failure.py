@@ -75,14 +75,17 @@ def _reply(attempts: Sequence[Attempt], permanent: bool) -> Reply:
         return Reply(451, "4.4.4", "The next hop has no address to connect to")
     if permanent:
         return attempts[0].reply
-    return Reply(
-        451,
-        "4.4.0",
-        f'Primary target IP address responded with: "{_sentence(attempts[0].text)}" '
+    failover = (
         "Attempted failover to alternate host, but that did not succeed. "
         "Either there are no alternate hosts, or delivery failed to all alternate hosts. "
-        f"The last endpoint attempted was {attempts[-1].endpoint}",
     )
+    return primary_target_reply(attempts[0].text, str(attempts[-1].endpoint), failover)
+
+
+def primary_target_reply(peer_text: str, endpoint: str, failover: str = "") -> Reply:
+    """Return Exchange's outer words for what a peer said, whatever it was (reference §5); the inner ones decide."""
+    words = f'Primary target IP address responded with: "{_sentence(peer_text)}" {failover}'
+    return Reply(451, "4.4.0", f"{words}The last endpoint attempted was {endpoint}")
 
 
 def _sentence(text: str) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from transport.delivery.failure import HopFailure
+from transport.delivery.failure import HopFailure, primary_target_reply
 from transport.delivery.outcome import Outcome, Phase, RecipientOutcome, TlsFacts
 from transport.dns.failures import DnsFailure
 from transport.message.reply import Reply
@@ -98,10 +98,16 @@ class QueueChange:
 
 
 def verdict_of(outcome: RecipientOutcome) -> Verdict:
-    """Return a peer's answer about one recipient as a verdict."""
+    """Return a peer's answer about one recipient as a verdict.
+
+    What it only delays is told in Exchange's outer words, as a failed connection is; the peer's own stay apart.
+    """
+    outer = outcome.reply
+    if outcome.status is Outcome.TRANSIENT and outcome.endpoint:
+        outer = primary_target_reply(str(outcome.reply), outcome.endpoint)
     return Verdict(
         outcome.status,
-        outcome.reply,
+        outer,
         outcome.reason_code,
         phase=outcome.phase.value,
         peer_reply=outcome.reply,
