@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.database import Database
-from bench.load import Load, Sink
+from bench.load import Load, LoadFailed, Sink
 from bench.table import Row
 from bench.timing import TimingSink
 from tests.platform_process import ROOT, PlatformProcess
@@ -71,7 +71,10 @@ def trial(environment: Mapping[str, str], *, rounds: int, factor: float) -> Iter
     ):
         _prepare(ours, sink.port, timing.port)
         with closing(Database((ours.data_dir / "database-url").read_text().strip())) as database:
-            yield Trial(ours, postfix, sink, timing, database, rounds, factor)
+            try:
+                yield Trial(ours, postfix, sink, timing, database, rounds, factor)
+            except LoadFailed as failure:
+                sys.exit(f"{failure}\nThe platform's last lines:\n" + "\n".join(ours.output.splitlines()[-30:]))
 
 
 def _postfix_settings(sink_port: int, timing_port: int) -> dict[str, str]:
