@@ -85,9 +85,10 @@ def test_the_way_to_postfix_is_encrypted_and_told(
 
 @pytest.fixture
 def refusing(postfix: Postfix) -> Iterator[Postfix]:
-    postfix.set(smtpd_recipient_restrictions="check_recipient_access inline:{full@postfix.example=REJECT no room here}")
+    rule = f"{{full@{DOMAIN}=REJECT no room here}}"
+    postfix.set(smtpd_recipient_restrictions=f"check_recipient_access inline:{{ {rule} }}, permit_mynetworks, reject")
     yield postfix
-    postfix.set(smtpd_recipient_restrictions="permit_mynetworks,reject")
+    postfix.set(smtpd_recipient_restrictions="permit_mynetworks, reject")
 
 
 @pytest.mark.usefixtures("route_to_postfix", "refusing")
