@@ -9,8 +9,9 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from tenants.identifiers import uuid7
 from tenants.models import AcceptedDomain, EmailAddress, Mailbox, Membership, Tenant, User
-from transport.models import AddressSpace, ReceiveConnector, SendConnector, SmartHost
+from transport.models import AddressSpace, MailboxBody, MailboxMessage, ReceiveConnector, SendConnector, SmartHost
 
 PASSWORD = "correct horse battery"
 _numbers = count(1)
@@ -83,3 +84,19 @@ def make_user(email: str = "", **fields: Any) -> User:
 
 def make_membership(tenant: Tenant, user: User, role: str = Membership.Role.OWNER) -> Membership:
     return Membership.objects.create(tenant=tenant, user=user, role=role)
+
+
+def make_letter(mailbox: Mailbox, content: bytes, **fields: Any) -> MailboxMessage:
+    """Put a letter into a mailbox, as delivery would."""
+    body = MailboxBody.objects.create(tenant_id=mailbox.tenant_id, content=content)
+    fields = {"subject": "A letter", "from_header": "x@y.example", "sender": "x@y.example", **fields}
+    return MailboxMessage.objects.create(
+        tenant_id=mailbox.tenant_id,
+        mailbox=mailbox,
+        body=body,
+        uid=next(_numbers),
+        message_id=fields.pop("message_id", uuid7()),
+        size=len(content),
+        received_at=timezone.now(),
+        **fields,
+    )

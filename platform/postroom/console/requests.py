@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec
 
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
@@ -84,4 +84,4 @@ def next_page(request: HttpRequest, default: str) -> str:
 
 
 def redirect_back(request: HttpRequest, default: str) -> HttpResponse:
-    return HttpResponse(status=303, headers={"Location": next_page(request, default)})
+    return HttpResponseRedirect(next_page(request, default))

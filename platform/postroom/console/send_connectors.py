@@ -49,7 +49,12 @@ TLS = [
 class ConnectorForm(ConsoleForm):
     """One page with the defaults that most want; lines of text stand for the lists."""
 
-    problem_fields = {"address_spaces": "spaces", "smart_hosts": "hosts", "domain": "fqdn"}
+    problem_fields = {
+        "address_spaces": "spaces",
+        "smart_hosts": "hosts",
+        "domain": "fqdn",
+        "max_message_size": "max_size_mb",
+    }
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=64)
     spaces = forms.CharField(

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from tests import factories
+from tests.conftest import Contoso
+from tests.postroom.console.conftest import page
+from transport.models import ReceiveConnector, SendConnector
+
+NEW = {
+    "name": "Partner",
+    "spaces": "*.partner.example 5\nSMTP:other.example;7",
+    "routing": "smart_hosts",
+    "hosts": "relay.partner.example:2525\n[2606:4700::1]",
+    "fqdn": "mail.contoso.example",
+    "enabled": "on",
+    "tls": "opportunistic",
+    "port": "25",
+    "auth": "none",
+    "max_size_mb": "10",
+}
+
+
+def test_a_send_connector_is_made_from_lines_of_text(contoso: Contoso, as_alice: Client) -> None:
+    assert as_alice.post("/send-connectors/new/", NEW).headers["Location"] == "/send-connectors/"
+    row = SendConnector.objects.get(tenant=contoso.tenant)
+    assert [str(space) for space in row.address_spaces.all()] == ["SMTP:*.partner.example;5", "SMTP:other.example;7"]
+    assert [(host.host, host.port) for host in row.smart_hosts.all()] == [
+        ("relay.partner.example", 2525),
+        ("2606:4700::1", None),
+    ]
+    assert row.max_message_size == 10 * 1024 * 1024
+    assert "relay.partner.example:2525" in page(as_alice.get(f"/send-connectors/{row.pk}/"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"spaces": "*partner.example"}, "cannot be an address space"),
+        ({"spaces": "* many"}, "the cost is a whole number"),
+        ({"spaces": "* 101"}, "from 1 to 100"),
+        ({"hosts": ""}, "at least one"),
+        ({"fqdn": "not a name"}, "not a name"),
+        ({"auth": "basic"}, ""),
+    ],
+)
+def test_what_is_wrong_with_a_send_connector_is_said(
+    contoso: Contoso, as_alice: Client, changes: dict[str, str], words: str
+) -> None:
+    response = as_alice.post("/send-connectors/new/", NEW | changes)
+    assert response.status_code == 422
+    assert words in response.content.decode()
+    assert not SendConnector.objects.exists()
+
+
+def test_a_send_connector_is_changed_switched_and_removed(contoso: Contoso, as_alice: Client) -> None:
+    row = factories.make_send_connector(contoso.tenant, name="Internet")
+    fields = NEW | {"routing": "dns", "hosts": "", "spaces": "*", "name": "Internet", "fqdn": "mx.contoso.example"}
+    as_alice.post(f"/send-connectors/{row.pk}/", fields)
+    as_alice.post(f"/send-connectors/{row.pk}/enable/", {"enabled": "0"})
+    row.refresh_from_db()
+    assert (row.fqdn, row.enabled) == ("mx.contoso.example", False)
+    as_alice.post(f"/send-connectors/{row.pk}/enable/")
+    row.refresh_from_db()
+    assert row.enabled
+    as_alice.post(f"/send-connectors/{row.pk}/delete/")
+    assert not SendConnector.objects.exists()
+
+
+def test_the_one_click_connector_is_not_made_twice(contoso: Contoso, as_alice: Client) -> None:
+    as_alice.post("/send-connectors/internet/")
+    text = page(as_alice.post("/send-connectors/internet/", follow=True))
+    assert "has the name “Internet”" in text
+    assert SendConnector.objects.count() == 1
+
+
+def test_a_password_is_kept_where_none_is_typed_and_never_shown(contoso: Contoso, as_alice: Client) -> None:
+    fields = NEW | {"auth": "basic_require_tls", "username": "me", "password": "s3cret-word"}
+    as_alice.post("/send-connectors/new/", fields)
+    row = SendConnector.objects.get()
+    kept = bytes(row.password_encrypted or b"")
+    assert "s3cret-word" not in page(as_alice.get(f"/send-connectors/{row.pk}/"))
+    as_alice.post(f"/send-connectors/{row.pk}/", fields | {"password": "", "comment": "new"})
+    row.refresh_from_db()
+    assert (bytes(row.password_encrypted or b""), row.comment) == (kept, "new")
+    assert "s3cret-word" not in page(as_alice.get("/audit/"))
+
+
+def test_a_relay_permission_waits_for_approval(contoso: Contoso, as_alice: Client) -> None:
+    fields = {"name": "Printers", "ranges": "192.0.2.7\n2001:db8::/64", "max_size_mb": "5", "enabled": "on"}
+    as_alice.post("/receive-connectors/new/", fields)
+    row = ReceiveConnector.objects.get(tenant=contoso.tenant)
+    assert row.remote_ranges == ["192.0.2.7", "2001:db8::/64"]
+    assert "approval" in page(as_alice.get("/receive-connectors/"))
+
+
+@pytest.mark.parametrize("ranges", ["10.0.0.0/8", "everywhere", ""])
+def test_a_range_that_is_too_wide_or_none_is_refused(contoso: Contoso, as_alice: Client, ranges: str) -> None:
+    fields = {"name": "Printers", "ranges": ranges, "max_size_mb": "5"}
+    assert as_alice.post("/receive-connectors/new/", fields).status_code == 422
+    assert not ReceiveConnector.objects.filter(tenant=contoso.tenant).exists()
+
+
+def test_the_operators_listeners_are_not_a_tenants_business(contoso: Contoso, as_alice: Client) -> None:
+    row = factories.make_receive_connector(None, name="Default Frontend")
+    assert "Default Frontend" not in page(as_alice.get("/receive-connectors/"))
+    assert as_alice.get(f"/receive-connectors/{row.pk}/").status_code == 404

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from tests.conftest import Contoso
+from tests.postroom.console.conftest import page
+from transport.models import Delivery, Queue
+
+PEER = "450 4.1.8 <alice@contoso.example>: Sender address rejected: Domain not found"
+
+
+def test_an_unreachable_queue_says_why_and_offers_the_fix(waiting: Delivery, as_alice: Client) -> None:
+    for path in ("/queues/", f"/queues/{waiting.queue_id}/"):
+        text = page(as_alice.get(path))
+        assert "Unreachable Domain" in text
+        assert "No send connector covers elsewhere.example" in text
+        assert 'action="/send-connectors/internet/"' in text
+
+
+def test_the_peers_own_words_stand_beside_ours(waiting: Delivery, as_alice: Client) -> None:
+    Queue.objects.update(
+        delivery_type="dns_connector_delivery",
+        next_hop_domain="elsewhere.example",
+        retry_count=1,
+        next_retry_at=timezone.now() + timedelta(minutes=5),
+        last_error_code=451,
+        last_error_enhanced="4.4.0",
+        last_error_text="Primary target IP address responded with …",
+        last_error_reason="peer.sender_domain_not_found",
+        last_error_peer_text=PEER,
+        last_error_endpoint="mx.elsewhere.example 192.0.2.1:25",
+        last_error_at=timezone.now(),
+    )
+    Delivery.objects.update(state="retry", last_error_reason="")
+    text = page(as_alice.get(f"/queues/{waiting.queue_id}/"))
+    assert "Sender address rejected: Domain not found" in text
+    assert "451 4.4.0 Primary target IP address responded" in text
+    assert "192.0.2.1:25" in text
+    assert "Retry" in text
+
+
+@pytest.mark.parametrize(("verb", "suspended"), [("suspend", True), ("resume", False), ("retry", False)])
+def test_a_queue_is_steered(waiting: Delivery, as_alice: Client, verb: str, suspended: bool) -> None:
+    page(as_alice.post(f"/queues/{waiting.queue_id}/{verb}/", follow=True))
+    assert Queue.objects.get().suspended == suspended
+
+
+@pytest.mark.parametrize(
+    ("verbs", "state"),
+    [(["suspend"], "suspended"), (["suspend", "resume"], "unreachable"), (["retry"], "unreachable")],
+)
+def test_a_message_is_steered(waiting: Delivery, as_alice: Client, verbs: list[str], state: str) -> None:
+    for verb in verbs:
+        page(as_alice.post(f"/queues/{waiting.queue_id}/messages/{waiting.message_id}/{verb}/", follow=True))
+    assert Delivery.objects.get().state == state
+
+
+def test_a_message_is_removed_silently_or_with_a_notice(waiting: Delivery, as_alice: Client) -> None:
+    path = f"/queues/{waiting.queue_id}/messages/{waiting.message_id}/"
+    as_alice.post(f"{path}remove/")
+    assert Delivery.objects.get().pending == Delivery.Pending.REMOVE_WITH_NDR
+    as_alice.post(f"{path}remove-silently/")
+    assert not Delivery.objects.exists()
+    assert "is empty" in page(as_alice.get(f"/queues/{waiting.queue_id}/"))
+
+
+@pytest.mark.parametrize("verb", ["explode", "with_ndr"])
+def test_other_verbs_do_not_exist(waiting: Delivery, as_alice: Client, verb: str) -> None:
+    assert as_alice.post(f"/queues/{waiting.queue_id}/{verb}/").status_code == 404
+
+
+def test_an_auditor_sees_queues_without_buttons(waiting: Delivery, contoso: Contoso, as_alice: Client) -> None:
+    contoso.alice.memberships.update(role="auditor")
+    text = page(as_alice.get(f"/queues/{waiting.queue_id}/"))
+    assert "Unreachable Domain" in text
+    assert "/suspend/" not in text
+    assert "/send-connectors/internet/" not in text
