@@ -22,10 +22,10 @@ up: $(STAMP)  ## Run the whole platform on this machine: database, mail, web, la
 	@exec $(BIN)/python manage.py up
 
 test: $(STAMP)  ## The whole suite that needs only the Python packages.
-	$(BIN)/python -m pytest -n auto -m "not system"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not system"
 
 test-fast: $(STAMP)  ## The part of the suite that answers within two minutes.
-	$(BIN)/python -m pytest -n auto -m "not system and not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not system and not slow"
 
 test-system: $(STAMP)  ## The tests against Debian's programs: chromium, foreign mail servers and clients.
 	@tests/system/install-programs
