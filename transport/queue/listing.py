@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,6 +12,7 @@ from django.db import connection
 from psycopg.rows import namedtuple_row
 
 from transport.models import DeliveryType, Queue
+from transport.queue.obstacle import obstacle_facts
 
 # A queue of a million deliveries opens as fast as one of ten: what is beyond is shown as "10,000 and more".
 COUNTED = 10_000
@@ -28,7 +29,8 @@ SELECT q.id, q.tenant_id, q.delivery_type, q.next_hop_domain, q.connector_id, c.
        CASE WHEN own_error THEN q.last_error_endpoint ELSE e.last_error_endpoint END AS last_error_endpoint,
        CASE WHEN own_error THEN q.last_error_at ELSE e.last_error_at END AS last_error_at,
        s.messages, s.deliveries, s.active, s.ready, s.retry,
-       s.suspended AS suspended_deliveries, s.next_attempt, s.oldest, s.recipient, now() AS now
+       s.suspended AS suspended_deliveries, s.next_attempt, s.oldest, coalesce(e.recipient, s.recipient) AS recipient,
+       now() AS now
 FROM transport_queue q
 LEFT JOIN transport_sendconnector c ON c.id = q.connector_id
 CROSS JOIN LATERAL (
@@ -44,15 +46,18 @@ CROSS JOIN LATERAL (
     WHERE d.tenant_id = q.tenant_id AND d.queue_id = q.id LIMIT {COUNTED}
   ) bounded
 ) s
--- A refusal of single messages is no failure of the queue's connection, but it is why they wait.
+-- A refusal of single messages is no failure of the queue's connection, but it is why they wait. What is unreachable
+-- has its reason from routing, without a time; the queue's own is the first message's, of long ago perhaps.
 LEFT JOIN LATERAL (
   SELECT * FROM (
     SELECT * FROM transport_delivery d WHERE d.tenant_id = q.tenant_id AND d.queue_id = q.id LIMIT {COUNTED}
   ) bounded
-  WHERE last_error_at IS NOT NULL ORDER BY last_error_at DESC LIMIT 1
+  WHERE last_error_at IS NOT NULL OR q.delivery_type = 'unreachable'
+  ORDER BY last_error_at DESC NULLS LAST, created_at DESC LIMIT 1
 ) e ON true
 CROSS JOIN LATERAL (
-  SELECT e.last_error_at IS NULL OR q.last_error_at >= e.last_error_at AS own_error
+  SELECT CASE WHEN q.delivery_type = 'unreachable' THEN e.last_error_reason IS NULL
+              ELSE e.last_error_at IS NULL OR q.last_error_at >= e.last_error_at END AS own_error
 ) which
 WHERE s.deliveries > 0 AND q.tenant_id = %(tenant)s
 """  # noqa: S608 - a constant of this module
@@ -94,6 +99,7 @@ class ListedQueue:
     oldest_at: datetime | None
     last_error: QueueError | None
     recipient: str = ""  # one of those that wait
+    obstacle: Mapping[str, Any] = field(default_factory=dict)  # the connector that an unreachable one is about
 
     @property
     def identity(self) -> str:
@@ -114,6 +120,7 @@ class ListedQueue:
             "host": error.endpoint if error else "",
             "reply": error.peer_text if error else "",
             "next_retry_at": self.next_retry_at,
+            **self.obstacle,
         }
 
     @property
@@ -145,6 +152,7 @@ def _fetch(statement: str, parameters: dict[str, Any]) -> Sequence[Any]:
 def _listed(row: Any) -> ListedQueue:
     waits_until = row.next_retry_at if row.next_retry_at and row.next_retry_at > row.now else row.next_attempt
     status = _status(row)
+    error = _error(row)
     return ListedQueue(
         id=row.id,
         tenant_id=row.tenant_id,
@@ -159,8 +167,9 @@ def _listed(row: Any) -> ListedQueue:
         last_retry_at=row.last_retry_at,
         next_retry_at=waits_until if status == Queue.Status.RETRY else None,
         oldest_at=row.oldest,
-        last_error=_error(row),
+        last_error=error,
         recipient=row.recipient or "",
+        obstacle=obstacle_facts(error.reason, row.tenant_id, row.recipient) if error else {},
     )
 
 

@@ -15,6 +15,8 @@ from django.utils.translation import gettext
 
 from transport.message.reply import Reply
 from transport.models import Delivery, DeliveryType, Message, Queue, TrackingEvent
+from transport.queue.configuration import Configuration
+from transport.queue.obstacle import obstacle_facts
 from transport.routing.reasons import Explanation, explain
 
 MAX_EVENTS: Final = 1000
@@ -188,7 +190,10 @@ def _next_attempt(row: Delivery) -> datetime | None:
     return max(row.next_attempt_at, queue_at) if queue_at else row.next_attempt_at
 
 
-def facts_of_waiting(row: Delivery, error: Delivery | Queue, message: Message | None) -> dict[str, Any]:
+def facts_of_waiting(
+    row: Delivery, error: Delivery | Queue, message: Message | None, configuration: Configuration | None = None
+) -> dict[str, Any]:
+    """Return what the reason's words are filled with; a `configuration` serves many rows of one page."""
     host, _, endpoint = error.last_error_endpoint.rpartition(" ")
     domain = row.recipient.rpartition("@")[2]
     sender = message.sender if message else ""
@@ -208,6 +213,9 @@ def facts_of_waiting(row: Delivery, error: Delivery | Queue, message: Message | 
         "crashes": row.crashes,
         "next_retry_at": _next_attempt(row),
         "is_unreachable": row.queue.delivery_type == DeliveryType.UNREACHABLE,
+        **obstacle_facts(
+            error.last_error_reason, row.tenant_id, row.recipient, message.size if message else 0, configuration
+        ),
     }
 
 

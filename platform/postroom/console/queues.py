@@ -34,6 +34,7 @@ from transport.actions.queue import (
     suspend_queue,
 )
 from transport.models import Delivery, Queue
+from transport.queue.configuration import Configuration
 from transport.queue.listing import ListedQueue, find_queue, list_queues
 from transport.routing.reasons import Explanation
 from transport.tracking.timeline import facts_of_waiting, waiting_reason
@@ -87,7 +88,8 @@ def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     row = one(queues(tenant_id), pk)
     queue = find_queue(tenant_id, pk)
     page = paginate(request, deliveries(tenant_id).filter(queue=row), ["id"])
-    waiting = [Waiting(delivery, _told(delivery)) for delivery in page.rows]
+    known = Configuration()
+    waiting = [Waiting(delivery, _told(delivery, known)) for delivery in page.rows]
     told = explained(queue) if queue else None
     context = {"row": row, "queue": queue, "page": page, "waiting": waiting, "told": told}
     return render(request, "console/queues/detail.html", context)
@@ -102,9 +104,9 @@ def explained(queue: ListedQueue) -> Explanation | None:
     return explain(queue.last_error.reason, **queue.reason_facts) if queue.last_error.reason else None
 
 
-def _told(delivery: Delivery) -> Explanation | None:
+def _told(delivery: Delivery, known: Configuration) -> Explanation | None:
     reason = waiting_reason(delivery)
-    return explain(reason, **facts_of_waiting(delivery, delivery, delivery.message)) if reason else None
+    return explain(reason, **facts_of_waiting(delivery, delivery, delivery.message, known)) if reason else None
 
 
 @require_POST

@@ -7,6 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.conftest import Contoso
+from tests.factories import make_send_connector
 from tests.postroom.console.conftest import page
 from transport.models import Delivery, Queue
 
@@ -19,6 +20,19 @@ def test_an_unreachable_queue_says_why_and_offers_the_fix(waiting: Delivery, as_
         assert "Unreachable Domain" in text
         assert "No send connector covers elsewhere.example" in text
         assert 'action="/send-connectors/internet/"' in text
+
+
+def test_a_disabled_connector_is_named_and_can_be_enabled(
+    contoso: Contoso, waiting: Delivery, as_alice: Client
+) -> None:
+    """The queue's own reason is the first message's, from before there was a connector."""
+    connector = make_send_connector(contoso.tenant, "*", name="Internet", enabled=False)
+    Delivery.objects.update(last_error_reason="route.connector_disabled")
+    for path in ("/queues/", f"/queues/{waiting.queue_id}/", f"/tracking/{waiting.message_id}/"):
+        text = page(as_alice.get(path))
+        assert "The send connector for elsewhere.example is disabled" in text
+        assert "Enable the send connector “Internet”" in text
+        assert f'action="/send-connectors/{connector.pk}/enable/"' in text
 
 
 def test_the_peers_own_words_stand_beside_ours(waiting: Delivery, as_alice: Client) -> None:

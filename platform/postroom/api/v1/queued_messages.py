@@ -23,6 +23,7 @@ from transport.access import deliveries, message_source, messages, queues
 from transport.actions.queue import remove_message, resubmit_message, resume_message, retry_message, suspend_message
 from transport.models import Delivery
 from transport.queue.listing import QueueError
+from transport.queue.obstacle import obstacle_facts
 
 PAGE: Final = 100
 
@@ -210,6 +211,7 @@ def _recipient(row: Delivery) -> dict[str, Any]:
         "host": row.last_error_endpoint,
         "reply": row.last_error_peer_text,
         "queue_id": row.queue_id,
+        **obstacle_facts(row.last_error_reason, row.tenant_id, row.recipient, row.message.size),
     }
     return {
         "recipient": row.recipient,
