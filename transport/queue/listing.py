@@ -12,7 +12,7 @@ from django.db import connection
 from psycopg.rows import namedtuple_row
 
 from transport.models import DeliveryType, Queue
-from transport.queue.obstacle import obstacle_facts
+from transport.queue.obstacle import connector_facts
 
 # A queue of a million deliveries opens as fast as one of ten: what is beyond is shown as "10,000 and more".
 COUNTED = 10_000
@@ -110,14 +110,16 @@ class ListedQueue:
     def reason_facts(self) -> dict[str, Any]:
         """Return what the last error's words are filled with."""
         error = self.last_error
+        host, _, endpoint = error.endpoint.rpartition(" ") if error else ("", "", "")
         return {
             "queue_id": self.id,
             "domain": self._domain,
             "recipient": self.recipient,
             "connector": self.connector_name,
             "connector_id": self.connector_id,
-            "endpoint": error.endpoint if error else "",
-            "host": error.endpoint if error else "",
+            "endpoint": endpoint,
+            "host": host or self._domain,
+            "phase": error.phase if error else "",
             "reply": error.peer_text if error else "",
             "next_retry_at": self.next_retry_at,
             **self.obstacle,
@@ -169,7 +171,9 @@ def _listed(row: Any) -> ListedQueue:
         oldest_at=row.oldest,
         last_error=error,
         recipient=row.recipient or "",
-        obstacle=obstacle_facts(error.reason, row.tenant_id, row.recipient) if error else {},
+        obstacle=connector_facts(error.reason, row.tenant_id, row.recipient)
+        if error and row.connector_id is None
+        else {},
     )
 
 

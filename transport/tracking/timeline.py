@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 from transport.message.reply import Reply
 from transport.models import Delivery, DeliveryType, Message, Queue, TrackingEvent
 from transport.queue.configuration import Configuration
-from transport.queue.obstacle import obstacle_facts
+from transport.queue.obstacle import connector_facts
 from transport.routing.reasons import Explanation, explain
 
 MAX_EVENTS: Final = 1000
@@ -213,8 +213,13 @@ def facts_of_waiting(
         "crashes": row.crashes,
         "next_retry_at": _next_attempt(row),
         "is_unreachable": row.queue.delivery_type == DeliveryType.UNREACHABLE,
-        **obstacle_facts(
-            error.last_error_reason, row.tenant_id, row.recipient, message.size if message else 0, configuration
+        **connector_facts(
+            error.last_error_reason,
+            row.tenant_id,
+            row.recipient,
+            connector_id=row.queue.connector_id,
+            size=message.size if message else 0,
+            configuration=configuration,
         ),
     }
 

@@ -23,7 +23,7 @@ from transport.access import deliveries, message_source, messages, queues
 from transport.actions.queue import remove_message, resubmit_message, resume_message, retry_message, suspend_message
 from transport.models import Delivery
 from transport.queue.listing import QueueError
-from transport.queue.obstacle import obstacle_facts
+from transport.queue.obstacle import connector_facts
 
 PAGE: Final = 100
 
@@ -211,7 +211,13 @@ def _recipient(row: Delivery) -> dict[str, Any]:
         "host": row.last_error_endpoint,
         "reply": row.last_error_peer_text,
         "queue_id": row.queue_id,
-        **obstacle_facts(row.last_error_reason, row.tenant_id, row.recipient, row.message.size),
+        **connector_facts(
+            row.last_error_reason,
+            row.tenant_id,
+            row.recipient,
+            connector_id=row.queue.connector_id,
+            size=row.message.size,
+        ),
     }
     return {
         "recipient": row.recipient,
