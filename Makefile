@@ -36,7 +36,7 @@ lint: $(STAMP)  ## Style, types, import contracts, migrations in step with the m
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
-	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 format: $(STAMP)  ## Put the code into the house style.
 	$(BIN)/ruff check --fix .
