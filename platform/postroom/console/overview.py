@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -21,7 +22,7 @@ from transport.models import TrackingEvent
 from transport.queue.listing import list_queues
 
 ORDER = [Verdict.FAILED, Verdict.WARNING, Verdict.UNKNOWN, Verdict.PASSED, Verdict.NOT_APPLICABLE]
-RECENT = 8
+RECENT = 6
 
 
 @uses_network
@@ -42,7 +43,7 @@ def show(request: ConsoleRequest) -> HttpResponse:
         return render(request, "console/overview/checklist.html", context)
     with request.enter_scope():
         context["own_mailbox"] = mailboxes_of(tenant.pk, request.user).first()
-        context["recent"] = list(TrackingEvent.objects.filter(tenant_id=tenant.pk).order_by("-id")[:RECENT])
+        context["recent"] = recent_messages(tenant.pk)
         context["queues"] = list_queues(tenant.pk, limit=RECENT)
         return render(request, "console/overview/index.html", context)
 
@@ -59,6 +60,15 @@ def check(request: ConsoleRequest) -> HttpResponse:
         return render(request, "console/overview/checklist.html", summary(items) | {"is_live": True})
     messages.success(request, _("Checked again just now."))
     return redirect_back(request, reverse("console:overview"))
+
+
+def recent_messages(tenant_id: UUID) -> list[TrackingEvent]:
+    """Return the newest event of each of the last few messages."""
+    events = TrackingEvent.objects.filter(tenant_id=tenant_id).order_by("-id")[: RECENT * 8]
+    newest: dict[UUID, TrackingEvent] = {}
+    for event in events:
+        newest.setdefault(event.message_id, event)
+    return list(newest.values())[:RECENT]
 
 
 def summary(items: list[CheckItem]) -> dict[str, Any]:

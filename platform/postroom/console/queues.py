@@ -36,7 +36,7 @@ from transport.actions.queue import (
 from transport.models import Delivery, Queue
 from transport.queue.configuration import Configuration
 from transport.queue.listing import ListedQueue, find_queue, list_queues
-from transport.routing.reasons import Explanation
+from transport.routing.reasons import Action, Explanation, Fix
 from transport.tracking.timeline import facts_of_waiting, waiting_reason
 
 QUEUE_VERBS: dict[str, tuple[Callable[..., Any], str | Promise]] = {
@@ -53,12 +53,20 @@ MESSAGE_VERBS: dict[str, tuple[Callable[..., Any], str | Promise]] = {
 }
 
 
+OWN_BUTTONS = (Action.RETRY_QUEUE, Action.RESUME_QUEUE)
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """A queue with what its waiting means."""
 
     queue: ListedQueue
     told: Explanation | None
+
+    @property
+    def fixes(self) -> list[Fix]:
+        """What mends it, besides the buttons that each queue has."""
+        return [fix for fix in self.told.fixes if fix.action not in OWN_BUTTONS] if self.told else []
 
 
 @dataclass(frozen=True, slots=True)

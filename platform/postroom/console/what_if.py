@@ -28,7 +28,11 @@ class WhatIfForm(ConsoleForm):
         widget=forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false"}),
     )
     size_kb = forms.IntegerField(
-        label=gettext_lazy("Size, KB"), min_value=1, max_value=2_000_000, initial=4, required=False
+        label=gettext_lazy("Size, KB"),
+        min_value=1,
+        max_value=2_000_000,
+        required=False,
+        help_text=gettext_lazy("Empty: a small one."),
     )
 
 

@@ -20,6 +20,7 @@ from postroom.console.forms import mark_invalid
 from postroom.explain import explain, explain_problem
 from tenants.problems import Problem
 from transport.actions.simulate import Outcome
+from transport.checks.verdicts import Purpose
 from transport.message.reply import Reply
 from transport.models import DeliveryType, EventId, Queue
 from transport.routing.reasons import Explanation
@@ -148,6 +149,25 @@ def words(reply: Reply | None) -> str:
     if reply is None:
         return ""
     return str(reply) if reply.code else reply.text
+
+
+@register.filter
+def purpose_label(purpose: str) -> str:
+    """Return what a DNS record is for."""
+    labels = {
+        Purpose.VERIFICATION: gettext("Proof that the domain is yours"),
+        Purpose.MX: gettext("Where its mail is brought (MX)"),
+        Purpose.SPF: gettext("Who may send for it (SPF)"),
+        Purpose.DMARC: gettext("What receivers do with forgeries (DMARC)"),
+    }
+    return labels[Purpose(purpose)]
+
+
+@register.filter
+def person(header: str) -> str:
+    """Return the name in a From or To field, or the address where there is none."""
+    name = header.partition("<")[0].strip(' "')
+    return name or header.strip("<> ")
 
 
 @register.filter
