@@ -5,14 +5,13 @@ Each failure is first seen where a person would see it, and then mended by press
 
 from __future__ import annotations
 
-import smtplib
 from collections.abc import Callable, Iterator
-from email.message import EmailMessage
 
 import pytest
 
 from tests.person import Person
 from tests.platform_process import PlatformProcess, eventually
+from tests.strangers import relay
 
 pytestmark = pytest.mark.slow
 
@@ -37,20 +36,6 @@ def shows(person: Person, path: str, *texts: str) -> Callable[[], bool]:
 def write(person: Person, to: str, subject: str) -> None:
     person.open("/mail/new/")
     person.press("Send", to=to, subject=subject, text="Hello")
-
-
-def relay(platform: PlatformProcess, recipient: str) -> str:
-    """Hand a stranger's message to port 25; return the refusal, or nothing."""
-    message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = "stranger@fabrikam.example", recipient, "From outside"
-    message.set_content("Hello")
-    with smtplib.SMTP(platform.host, platform.smtp_port, timeout=20) as client:
-        try:
-            client.send_message(message)
-        except smtplib.SMTPRecipientsRefused as error:
-            code, text = error.recipients[recipient]
-            return f"{code} {text.decode()}"
-    return ""
 
 
 def test_a_without_a_send_connector_mail_is_unreachable_until_the_button_makes_one(ann: Person) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import smtplib
 from collections.abc import Iterator
-from email.message import EmailMessage
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect, sync_playwright
 
 from tests.platform_process import PlatformProcess, eventually
+from tests.strangers import relay
 
 pytestmark = pytest.mark.system
 CHROMIUM = "/usr/bin/chromium"
@@ -68,20 +67,6 @@ def write(page: Page, to: str, subject: str) -> None:
     page.get_by_label("Subject").fill(subject)
     page.get_by_label("Text").fill("Hello from the browser")
     page.get_by_role("button", name="Send", exact=True).click()
-
-
-def relay(platform: PlatformProcess, recipient: str) -> str:
-    """Hand a stranger's message to port 25; return the refusal, or nothing."""
-    message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = "stranger@fabrikam.example", recipient, "From outside"
-    message.set_content("Hello")
-    with smtplib.SMTP(platform.host, platform.smtp_port, timeout=20) as client:
-        try:
-            client.send_message(message)
-        except smtplib.SMTPRecipientsRefused as error:
-            code, text = error.recipients[recipient]
-            return f"{code} {text.decode()}"
-    return ""
 
 
 def queue_row(page: Page, domain: str) -> Locator:
