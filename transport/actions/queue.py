@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -146,6 +147,18 @@ def resubmit_message(*, actor: Actor, message: Message, queue: Queue | None = No
     _audit_message(actor, message, "message.resubmit", queue)
     _route_again_on_commit(message)
     return len(rows)
+
+
+def hurry_queues_of(connector_id: UUID) -> None:
+    """Make due what waits for a connector that was changed: its next try is the way to find out (invariant 7).
+
+    Part of the connector's own action, which audits it. Suspended queues and messages stay as they are.
+    """
+    rows = Queue.objects.filter(connector_id=connector_id, suspended=False)
+    rows.filter(next_retry_at__isnull=False).update(next_retry_at=None)
+    waiting = Delivery.objects.filter(queue__in=rows, state=_State.RETRY)
+    _some(waiting).update(next_attempt_at=timezone.now())
+    wake_on_commit("transport.deliver")
 
 
 def _locked(queue: Queue) -> Queue:

@@ -18,6 +18,7 @@ from tenants.problems import Problem, constraint_problems
 from tenants.secrets import encrypt
 from tenants.wakeups import configuration_changed
 from transport.actions.bounds import SEND, check_bounds
+from transport.actions.queue import hurry_queues_of
 from transport.delivery.ssrf import is_forbidden_address
 from transport.models import AddressSpace, SendConnector, SmartHost
 from transport.queue.connector import allowed_networks
@@ -96,6 +97,7 @@ def change_send_connector(
         after=after,
     )
     configuration_changed(connector.tenant_id)
+    hurry_queues_of(connector.pk)
     return connector
 
 

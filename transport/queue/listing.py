@@ -59,10 +59,11 @@ CROSS JOIN LATERAL (
   SELECT CASE WHEN q.delivery_type = 'unreachable' THEN e.last_error_reason IS NULL
               ELSE e.last_error_at IS NULL OR q.last_error_at >= e.last_error_at END AS own_error
 ) which
-WHERE s.deliveries > 0 AND q.tenant_id = %(tenant)s
+WHERE q.tenant_id = %(tenant)s
 """  # noqa: S608 - a constant of this module
 _ONE = " AND q.id = %(queue)s"
-_PAGE = """ AND (q.next_hop_domain, q.id) > (%(domain)s, %(after)s)
+# Empty queues are nobody's business, but a suspended one wants to be found before mail comes to it.
+_PAGE = """ AND (s.deliveries > 0 OR q.suspended) AND (q.next_hop_domain, q.id) > (%(domain)s, %(after)s)
 ORDER BY q.next_hop_domain, q.id LIMIT %(limit)s"""
 
 _FIRST = UUID(int=0)
@@ -140,7 +141,7 @@ def list_queues(tenant_id: UUID, *, after: tuple[str, UUID] | None = None, limit
 
 
 def find_queue(tenant_id: UUID, queue_id: UUID) -> ListedQueue | None:
-    """Return one queue of the tenant, or None where it is gone or empty."""
+    """Return one queue of the tenant, empty or not, or None where there is none."""
     rows = _fetch(_QUEUES + _ONE, {"tenant": tenant_id, "queue": queue_id})
     return _listed(rows[0]) if rows else None
 

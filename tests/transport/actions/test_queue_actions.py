@@ -10,6 +10,7 @@ from tenants.actions.actor import SYSTEM
 from tenants.models import AuditEvent
 from tenants.problems import Problem
 from tenants.scope import scope
+from tests import factories
 from tests.conftest import Contoso
 from tests.transport.workers import send
 from transport.actions.queue import (
@@ -22,6 +23,7 @@ from transport.actions.queue import (
     suspend_message,
     suspend_queue,
 )
+from transport.actions.send_connectors import change_send_connector
 from transport.models import Delivery, Message, Queue, TrackingEvent
 
 pytestmark = pytest.mark.django_db
@@ -113,3 +115,22 @@ def test_actions_work_inside_a_tenants_scope(contoso: Contoso, message: Message)
         retry_queue(actor=SYSTEM, queue=queue())
         remove_message(actor=SYSTEM, message=message, with_ndr=False)
     assert AuditEvent.objects.filter(tenant=contoso.tenant).count() == 4
+
+
+def test_changing_a_connector_makes_what_waits_for_it_due(contoso: Contoso) -> None:
+    connector = factories.make_send_connector(contoso.tenant)
+    send(contoso.alice_mailbox, "x@elsewhere.example")
+    put("retry", next_attempt_at=timezone.now() + SOON)
+    Queue.objects.update(next_retry_at=timezone.now() + SOON)
+    change_send_connector(actor=SYSTEM, connector=connector, fqdn="mail.contoso.example")
+    assert queue().next_retry_at is None
+    assert Delivery.objects.get().next_attempt_at <= timezone.now()
+
+
+def test_changing_a_connector_leaves_suspended_queues_alone(contoso: Contoso) -> None:
+    connector = factories.make_send_connector(contoso.tenant)
+    send(contoso.alice_mailbox, "x@elsewhere.example")
+    put("retry", next_attempt_at=timezone.now() + SOON)
+    suspend_queue(actor=SYSTEM, queue=queue())
+    change_send_connector(actor=SYSTEM, connector=connector, comment="looked at")
+    assert Delivery.objects.get().next_attempt_at > timezone.now()
