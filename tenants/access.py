@@ -47,6 +47,13 @@ def memberships_of(user: User) -> list[MembershipEntry]:
         return [MembershipEntry(*row) for row in cursor.fetchall()]
 
 
+def belongs_elsewhere(user: User, tenant_id: UUID) -> bool:
+    """Return whether a user is an operator or a member of any other tenant, which a scope does not show."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT belongs_elsewhere(%s, %s)", [user.pk, tenant_id])
+        return bool(cursor.fetchone()[0])
+
+
 def find_api_key(token: str) -> KeyEntry | None:
     """Return whose key a bearer token is, or None for a revoked or unknown one. Needs no scope."""
     with connection.cursor() as cursor:

@@ -13,7 +13,8 @@ from django.utils.translation import gettext
 from tenants.actions.actor import Actor
 from tenants.actions.audit import audit, snapshot
 from tenants.actions.domains import domain_for_address
-from tenants.models import EmailAddress, Mailbox, Tenant, User
+from tenants.actions.tenants import set_membership
+from tenants.models import EmailAddress, Mailbox, Membership, Tenant, User
 from tenants.names import local_key, printable_name, split_mailbox_address
 from tenants.problems import Problem, constraint_problems
 from tenants.wakeups import configuration_changed
@@ -90,9 +91,19 @@ def set_reply_address(*, actor: Actor, mailbox: Mailbox, address: str) -> Mailbo
 def delete_mailbox(*, actor: Actor, mailbox: Mailbox) -> None:
     """Remove a mailbox with its addresses and letters. Mail on its way to it is routed again, and bounces."""
     audit(actor=actor, tenant=mailbox.tenant_id, action="mailbox.delete", obj=mailbox, before=_picture(mailbox))
+    release_log_in(actor=actor, mailbox=mailbox)
     tenant_id = mailbox.tenant_id
     mailbox.delete()
     configuration_changed(tenant_id)
+
+
+def release_log_in(*, actor: Actor, mailbox: Mailbox) -> None:
+    """End the membership of a mailbox's user who had nothing but this mailbox, before it is taken from them."""
+    if mailbox.user is None or Mailbox.objects.filter(user=mailbox.user_id).exclude(pk=mailbox.pk).exists():
+        return
+    mine = Membership.objects.filter(tenant_id=mailbox.tenant_id, user=mailbox.user_id)
+    if mine.filter(role=Membership.Role.MAILBOX_USER).exists():
+        set_membership(actor=actor, tenant=mailbox.tenant, user=mailbox.user, role=None)
 
 
 def _check(mailbox: Mailbox) -> None:

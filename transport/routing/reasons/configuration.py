@@ -123,6 +123,21 @@ MAILBOXES: Final = (
     ),
     _invalid("user.email_taken", _("The log-in is in use"), _("Another user logs in with {email}.")),
     _invalid(
+        "user.has_log_in",
+        _("The mailbox has a log-in already"),
+        _("{email} reads and writes its mail. Take that log-in away before you give it another."),
+    ),
+    _invalid(
+        "user.not_a_member",
+        _("Not somebody of this organisation"),
+        _("{email} does not belong to this organisation, so no mailbox of it can be theirs."),
+    ),
+    _invalid(
+        "user.not_resettable",
+        _("This password is its owner's own"),
+        _("{email} may do more than read this mail, here or elsewhere, so nobody here sets its password."),
+    ),
+    _invalid(
         "user.last_owner",
         _("The last owner cannot go"),
         _("An organisation needs an owner. Make somebody else an owner first."),
