@@ -17,6 +17,7 @@ from tenants.actions.actor import Actor
 from tenants.models import Mailbox, Tenant
 from tenants.problems import Problem
 from transport.mailstore.sent import keep_sent_copy
+from transport.message.authors import fault_of_authors
 from transport.message.header import digest
 from transport.message.lines import find_bare_newline
 from transport.message.reply import Reply
@@ -115,6 +116,11 @@ def _check(tenant: Tenant, content: bytes, recipients: Sequence[str]) -> None:
         raise SendRefused("message.too_large", field="text", size=len(content), limit=tenant.max_message_size)
     if find_bare_newline(content) >= 0:
         raise SendRefused("message.bare_newline", field="raw")
+    if b"\0" in content:
+        raise SendRefused("message.nul", field="raw")
+    facts = digest(content)
+    if fault := fault_of_authors(content, facts) or ("" if facts.from_count else "message.no_from"):
+        raise SendRefused(fault, field="raw")
 
 
 def _sender_problem(refusal: Refusal) -> SendRefused:

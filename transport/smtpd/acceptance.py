@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Final
 from django.conf import settings
 
 from tenants.identifiers import uuid7
+from transport.message.authors import fault_of_authors
 from transport.message.header import HeaderDigest, digest
 from transport.message.lines import find_bare_newline
 from transport.message.received import rfc5322_date
 from transport.message.reply import Reply
 from transport.queue.intake import Accepted, Arrival, TraceHeader, accept
 from transport.routing.envelope import Envelope, Origin
+from transport.routing.reasons import reply_for
 from transport.routing.result import RoutedRecipient, Routing
 from transport.routing.route import route
 from transport.smtpd import replies
@@ -59,19 +61,22 @@ def _refusal(session: Session, transaction: Transaction, content: bytes, facts: 
     if facts.received_count > connector.max_hop_count or is_looping:
         return replies.TOO_MANY_HOPS
     if transaction.client.origin is Origin.SUBMISSION:
-        # Who may send as whom is decided by one author that everybody reads the same way (reliability 2.12).
-        if facts.from_count > 1:
-            return replies.MULTIPLE_FROM
-        if facts.is_from_malformed or (facts.from_count and not facts.from_addresses):
-            return replies.BAD_FROM
+        # Reliability 2.12. Without a From line the sender is put into one, if there is a sender.
+        fault = fault_of_authors(content, facts)
+        if not fault and not facts.from_count and not transaction.sender:
+            fault = "message.no_from"
+        return reply_for(fault) if fault else None
     return None
 
 
 def _completed(transaction: Transaction, content: bytes, facts: HeaderDigest) -> tuple[bytes, HeaderDigest]:
     """Add what a submitted message lacks (RFC 6409 8); mail from elsewhere stays as it came."""
-    if transaction.client.origin is not Origin.SUBMISSION or (facts.date is not None and facts.message_id):
+    is_complete = facts.from_count and facts.date is not None and facts.message_id
+    if transaction.client.origin is not Origin.SUBMISSION or is_complete:
         return content, facts
     added = b""
+    if not facts.from_count:
+        added += f"From: {transaction.sender}\r\n".encode()
     if facts.date is None:
         added += f"Date: {rfc5322_date(datetime.now(UTC))}\r\n".encode()
     if not facts.message_id:

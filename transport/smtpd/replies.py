@@ -66,8 +66,6 @@ HEADER_TOO_LARGE: Final = reply_for("message.header_too_large")
 BARE_NEWLINE: Final = reply_for("message.bare_newline")
 NUL_CHARACTER: Final = reply_for("message.nul")
 TOO_MANY_HOPS: Final = reply_for("message.too_many_hops")
-MULTIPLE_FROM: Final = reply_for("message.multiple_from")
-BAD_FROM: Final = reply_for("message.no_from")
 
 
 def queued(message_id: str, internal_id: UUID) -> Reply:

@@ -47,6 +47,10 @@ def test_a_message_to_the_outside_without_connector_waits_as_unreachable(contoso
         (("bob@contoso.example", "nobody@contoso.example"), CONTENT, "alice@contoso.example", "recipient.unknown"),
         (("bob@contoso.example",), CONTENT, "bob@contoso.example", "sender.not_yours"),
         (("bob@contoso.example",), CONTENT.replace(b"\r\n", b"\n"), "alice@contoso.example", "message.bare_newline"),
+        (("bob@contoso.example",), CONTENT + b"\0", "alice@contoso.example", "message.nul"),
+        (("bob@contoso.example",), b"Subject: x\r\n\r\n", "alice@contoso.example", "message.no_from"),
+        (("bob@contoso.example",), b"From: <ceo@y.example>a@b\r\n\r\n", "alice@contoso.example", "message.no_from"),
+        (("bob@contoso.example",), CONTENT[:29] + CONTENT, "alice@contoso.example", "message.multiple_from"),
     ],
 )
 def test_what_is_refused_is_told_and_nothing_is_stored(

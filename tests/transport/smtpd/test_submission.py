@@ -70,6 +70,15 @@ def test_what_a_message_lacks_is_added_and_where_its_writer_sits_is_not_told(cli
     assert message.internet_message_id.endswith("@mail.contoso.example>")
 
 
+def test_a_message_without_an_author_gets_its_sender_for_one(client: Client) -> None:
+    client.log_in("alice@contoso.example")
+    client.envelope("alice@contoso.example", "bob@contoso.example")
+    assert client.data(b"Sender: bob@contoso.example\r\n\r\nHi\r\n").startswith("250")
+    assert Message.objects.get().from_header == "alice@contoso.example"
+    client.envelope("", "bob@contoso.example")
+    assert client.data(b"Sender: bob@contoso.example\r\n\r\nHi\r\n").startswith("550 5.6.0")
+
+
 @pytest.mark.parametrize("sender", ["bob@contoso.example", "alice@elsewhere.example", "nobody@contoso.example"])
 def test_a_sender_must_be_the_users_own(client: Client, sender: str) -> None:
     client.log_in("alice@contoso.example")
@@ -86,6 +95,9 @@ def test_a_sender_must_be_the_users_own(client: Client, sender: str) -> None:
         b"From: bob@contoso.example\r\nfrom : alice@contoso.example\r\n",
         b"From: =?utf-8?q?bob=40contoso.example?= <bob@contoso.example>\r\n",
         b"From: <alice@contoso.example>bob@contoso.example\r\n",
+        b" From: bob@contoso.example\r\n",
+        b"X:\r\n" * 10_000 + b"From: bob@contoso.example\r\n",
+        b"From: alice@contoso.example\r\n" + b"X:\r\n" * 10_000 + b"From: bob@contoso.example\r\n",
     ],
 )
 def test_the_author_in_the_header_must_be_the_user_too(client: Client, header: bytes) -> None:
