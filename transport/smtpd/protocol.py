@@ -107,8 +107,14 @@ class Protocol(SMTP):
         if self._out and self.stream is not None:
             self.stream.write(b"".join(self._out))
         self._out.clear()
-        if self._paused:  # type: ignore[attr-defined]
+        if not self._paused:  # type: ignore[attr-defined]
+            return
+        # Who does not take our replies is idle, whatever command it was that they answer.
+        was_busy, self.is_busy = self.is_busy, False
+        try:
             await self._drain_helper()  # type: ignore[attr-defined]
+        finally:
+            self.is_busy = was_busy
 
     async def more(self) -> None:
         await self.flush()
@@ -119,9 +125,14 @@ class Protocol(SMTP):
         assert self.stream is not None
         await self.flush()
         self.inbox.clear()
-        transport = await self.loop.start_tls(
-            self.stream, self, context, server_side=True, ssl_handshake_timeout=TLS_HANDSHAKE_TIMEOUT
-        )
+        try:
+            transport = await self.loop.start_tls(
+                self.stream, self, context, server_side=True, ssl_handshake_timeout=TLS_HANDSHAKE_TIMEOUT
+            )
+        except OSError as error:
+            # An old version, no TLS at all, a client that leaves: theirs to mend, and no news to us.
+            logger.debug("No TLS with a client: %s", error)
+            raise ConnectionEnded from None
         if transport is None or self._ended.done():
             raise ConnectionEnded
         self.transport = self.stream = transport
