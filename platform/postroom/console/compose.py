@@ -10,7 +10,9 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -32,6 +34,8 @@ from transport.models import MailboxMessage
 from transport.routing.envelope import Origin
 
 MAX_QUOTED = 20_000
+DRAFT = "draft"  # in the session: what was refused, until it is sent
+MAX_DRAFT = 100_000
 
 
 class ComposeForm(ConsoleForm):
@@ -80,11 +84,23 @@ def show(request: ConsoleRequest) -> HttpResponse:
                 else Problem("message.invalid_header", name="To, Subject", problem=error)
             )
         else:
+            request.session.pop(DRAFT, None)
             messages.success(request, _("Sent. This is its way so far."))
             return redirect("console:tracking-timeline", sent.message_id)
+    if refusal:
+        _keep_draft(request)
     context = {"form": form, "mailbox": mailbox, "refusal": refusal, "refused": getattr(refusal, "refused", ())}
+    query = urlencode([("box", str(mailbox.pk)), (DRAFT, "1")])
+    context["back"] = f"{reverse('console:mail-compose')}?{query}"
     status = 422 if refusal or form.errors else 200
     return render(request, "console/mail/compose.html", context, status=status)
+
+
+def _keep_draft(request: ConsoleRequest) -> None:
+    """Keep what was written while its writer is away to mend what stands in its way."""
+    draft = {name: request.POST.get(name, "") for name in ("to", "subject", "text", "in_reply_to")}
+    if sum(map(len, draft.values())) <= MAX_DRAFT:
+        request.session[DRAFT] = draft
 
 
 def _send(request: ConsoleRequest, mailbox: Mailbox, data: dict[str, Any]) -> SentMessage:
@@ -140,6 +156,9 @@ def send_text(
 def _initial(request: ConsoleRequest, mailbox: Mailbox) -> dict[str, Any]:
     primary = mailbox.primary_address
     start: dict[str, Any] = {"sender": str(primary or ""), "to": request.GET.get("to", "")[:1000]}
+    if DRAFT in request.GET:
+        start |= request.session.get(DRAFT, {})
+        return start
     answered = _answered(mailbox, request.GET.get("reply"))
     if answered is None:
         return start

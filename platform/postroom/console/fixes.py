@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from django.urls import reverse
-from django.utils.http import urlencode
+from django.utils.translation import gettext
 
 from tenants.permissions import Permission, may
 from transport.routing.reasons import Action, Fix
@@ -23,6 +23,7 @@ class Button:
     url: str
     fields: Params | None = None
     is_outside: bool = False
+    returns: bool = False  # its page leads back to where the button was
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +45,11 @@ def buttons(fixes: Iterable[Fix], role: str | None) -> list[Button]:
     ]
 
 
-def _link(name: str, *path: str, **query: str) -> Callable[[str, Params], Button]:
-    """Make a link to a page; `path` and `query` name the parameters that go into it."""
+def _link(name: str, *path: str, returns: bool = False) -> Callable[[str, Params], Button]:
+    """Make a link to a page; `path` names the parameters that go into it."""
 
     def make(label: str, params: Params) -> Button:
-        url = reverse(name, args=[params[key] for key in path])
-        known = {key: params[param] for key, param in query.items() if param in params}
-        return Button(label, f"{url}?{urlencode(known)}" if known else url)
+        return Button(label, reverse(name, args=[params[key] for key in path]), returns=returns)
 
     return make
 
@@ -77,11 +76,11 @@ def _write_to(label: str, params: Params) -> Button:
 
 
 def _add_domain(label: str, params: Params) -> Button:
-    make = _post("console:accepted-domain-add", domain="domain") if "domain" in params else _NEW_DOMAIN
-    return make(label, params)
+    if "domain" in params:
+        return _post("console:accepted-domain-add", domain="domain")(label, params)
+    return Button(gettext("Add a domain"), reverse("console:accepted-domain-create"))
 
 
-_NEW_DOMAIN = _link("console:accepted-domain-create")
 _TARGETS: Final[Mapping[Action, _Target]] = {
     Action.CREATE_SEND_CONNECTOR: _Target(_post("console:send-connector-internet")),
     Action.ENABLE_SEND_CONNECTOR: _Target(
@@ -90,7 +89,9 @@ _TARGETS: Final[Mapping[Action, _Target]] = {
     Action.EDIT_SEND_CONNECTOR: _Target(_link("console:send-connector", "connector_id"), wanted=("connector_id",)),
     Action.ADD_ACCEPTED_DOMAIN: _Target(_add_domain),
     Action.VERIFY_ACCEPTED_DOMAIN: _Target(_post("console:accepted-domain-verify", "domain_id"), wanted=("domain_id",)),
-    Action.SET_REPLY_ADDRESS: _Target(_link("console:mailbox-reply-address", "mailbox_id"), wanted=("mailbox_id",)),
+    Action.SET_REPLY_ADDRESS: _Target(
+        _link("console:mailbox-reply-address", "mailbox_id", returns=True), wanted=("mailbox_id",)
+    ),
     Action.EDIT_MAILBOX: _Target(_link("console:mailbox", "mailbox_id"), wanted=("mailbox_id",)),
     Action.ENABLE_MAILBOX: _Target(_post("console:mailbox-enable", "mailbox_id"), wanted=("mailbox_id",)),
     Action.RAISE_QUOTA: _Target(_link("console:mailbox", "mailbox_id"), wanted=("mailbox_id",)),

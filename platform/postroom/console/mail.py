@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html as entities
+import re
 from typing import Any
 from uuid import UUID
 
@@ -49,6 +50,9 @@ ATTRIBUTES = {
     "td": {"width", "colspan", "rowspan", "valign"},
     "th": {"width", "colspan", "rowspan", "valign"},
 }
+
+# Where a line ends in HTML, more or less: good enough for reading.
+BLOCK = re.compile(r"<(?:br|/?(?:p|div|tr|li|ul|ol|table|blockquote|h[1-6]))\b", re.IGNORECASE)
 
 
 def own_mailbox(request: ConsoleRequest) -> Mailbox | None:
@@ -102,6 +106,7 @@ def html(request: ConsoleRequest, pk: UUID) -> HttpResponse:
 def sanitised(text: str) -> str:
     return nh3.clean(
         text,
+        clean_content_tags={"script", "style", "title"},
         attributes=ATTRIBUTES,
         filter_style_properties=STYLES,
         url_schemes={"http", "https", "mailto"},
@@ -112,7 +117,8 @@ def sanitised(text: str) -> str:
 
 def as_text(text: str) -> str:
     """Return HTML without its tags: what there is to read where a letter has no text part."""
-    plain = entities.unescape(nh3.clean(text, tags=set()))
+    broken = BLOCK.sub(r"\n\g<0>", text)
+    plain = entities.unescape(nh3.clean(broken, tags=set(), clean_content_tags={"script", "style", "title"}))
     return "\n".join(line for line in (line.strip() for line in plain.splitlines()) if line)
 
 

@@ -221,5 +221,9 @@ def _row(request: ConsoleRequest, pk: UUID) -> Mailbox:
 
 def _form_page(request: ConsoleRequest, form: MailboxForm, row: Mailbox | None) -> HttpResponse:
     domains = list(accepted_domains(request.membership.tenant_id).order_by("-is_default", "domain")[:100])
-    context = {"form": form, "mailbox": row, "domains": domains, "empty_rows": range(1 if form.addresses else 2)}
+    context: dict[str, Any] = {"form": form, "mailbox": row, "domains": domains}
+    context |= {"empty_rows": range(1 if form.addresses else 2)}
+    primary = row.primary_address if row else None
+    if primary and not primary.accepted_domain.is_verified:
+        context["unknown_domain"] = primary.domain
     return render(request, "console/mailboxes/form.html", context, status=422 if form.errors else 200)

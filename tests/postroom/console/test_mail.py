@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import re
+from html import unescape
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 from django.test import Client
 
@@ -82,9 +86,10 @@ def test_an_attachment_is_only_ever_saved(hostile: MailboxMessage, as_alice: Cli
 
 
 def test_a_letter_without_text_is_read_from_its_html(contoso: Contoso, as_alice: Client) -> None:
-    content = b"Content-Type: text/html\r\n\r\n<p>Only &lt;b&gt; here</p>\r\n"
+    content = b"Content-Type: text/html\r\n\r\n<title>No</title><td>Only &lt;b&gt;<div>here</div>\r\n"
     row = factories.make_letter(contoso.alice_mailbox, content)
-    assert "Only &lt;b&gt; here" in page(as_alice.get(f"/mail/{row.pk}/"))
+    text = page(as_alice.get(f"/mail/{row.pk}/"))
+    assert "Only &lt;b&gt;\nhere</div>" in text
 
 
 def test_reading_marks_a_letter_and_deleting_goes_by_the_trash(contoso: Contoso, as_alice: Client) -> None:
@@ -161,6 +166,36 @@ def test_a_sender_that_nobody_can_answer_is_stopped_with_its_fix(contoso: Contos
     assert response.status_code == 422
     assert "alice@exchange.local" in text
     assert f"/mailboxes/{contoso.alice_mailbox.pk}/reply-address/" in text
+
+
+def test_what_was_written_waits_while_its_sender_is_mended(contoso: Contoso, as_alice: Client) -> None:
+    factories.make_domain(contoso.tenant, "exchange.local", verified=False)
+    box = f"/mailboxes/{contoso.alice_mailbox.pk}/"
+    as_alice.post(f"{box}reply-address/", {"address": "alice@exchange.local"})
+    assert "cannot be used on the Internet" in page(as_alice.get(box))
+    letter = {"sender": "alice@exchange.local", "to": "x@y.example", "subject": "Kept", "text": "Every word"}
+    refused = as_alice.post("/mail/new/", letter).content.decode()
+    link = re.search(r'href="([^"]+/reply-address/[^"]+)"', refused)
+    assert link
+    path = unescape(link[1])
+    assert 'name="next" value="/mail/new/?box=' in page(as_alice.get(path))
+    back = parse_qs(urlsplit(path).query)["next"][0]
+    mended = as_alice.post(path, {"address": "alice@contoso.example", "next": back})
+    text = page(as_alice.get(mended.headers["Location"]))
+    assert "Every word" in text
+    assert 'value="Kept"' in text
+    assert '<option value="alice@contoso.example" selected' in text
+
+
+def test_a_nameless_part_is_called_what_it_is(contoso: Contoso, as_alice: Client) -> None:
+    notice = (
+        b"MIME-Version: 1.0\r\nContent-Type: multipart/report; boundary=b\r\n\r\n--b\r\n\r\nSorry\r\n"
+        b"--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; x\r\n"
+        b"--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: x\r\n\r\nx\r\n--b--\r\n"
+    )
+    text = page(as_alice.get(f"/mail/{factories.make_letter(contoso.alice_mailbox, notice).pk}/"))
+    assert "Report for machines" in text
+    assert "The letter that it is about" in text
 
 
 def test_without_a_mailbox_the_page_says_so(contoso: Contoso, as_alice: Client) -> None:

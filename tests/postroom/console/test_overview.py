@@ -21,6 +21,14 @@ def test_the_missing_route_is_shown_and_mended_by_one_click(contoso: Contoso, as
     assert "There is no send connector" not in page(as_alice.get("/"))
 
 
+def test_an_empty_organisation_is_told_where_to_begin(db: None, client: Client) -> None:
+    owner = factories.make_user("owner@elsewhere.example")
+    factories.make_membership(factories.make_tenant("empty"), owner)
+    client.force_login(owner)
+    assert "Add a domain" in page(client.get("/"))
+    assert "that it is yours" in page(client.get("/mail/"))
+
+
 def test_a_hidden_reply_address_is_shown_with_its_fix(contoso: Contoso, as_alice: Client) -> None:
     factories.make_mailbox(factories.make_domain(contoso.tenant, "exchange.local", verified=False), "carl")
     text = page(as_alice.get("/"))

@@ -95,3 +95,5 @@ def test_the_audit_log_shows_who_changed_what(contoso: Contoso, as_alice: Client
     text = page(as_alice.get("/audit/"))
     assert "send_connector.create" in text
     assert "alice@contoso.example" in text
+    assert "[&#x27;" not in text
+    assert "<dd>yes</dd>" in text

@@ -21,6 +21,7 @@ from postroom.explain import explain, explain_problem
 from tenants.problems import Problem
 from transport.actions.simulate import Outcome
 from transport.checks.verdicts import Purpose
+from transport.message.parse import ReadableAttachment
 from transport.message.reply import Reply
 from transport.models import DeliveryType, EventId, Queue
 from transport.routing.reasons import Explanation
@@ -105,7 +106,11 @@ def fix_buttons(context: Context, fixes: Any, limit: int = 0) -> dict[str, Any]:
     request = context["request"]
     membership = getattr(request, "membership", None)
     found = buttons(fixes, membership.role if membership else None)
-    return {"buttons": found[:limit] if limit else found, "request": request, "back": request.get_full_path()}
+    return {
+        "buttons": found[:limit] if limit else found,
+        "request": request,
+        "back": context.get("back") or request.get_full_path(),
+    }
 
 
 @register.simple_tag
@@ -168,6 +173,29 @@ def person(header: str) -> str:
     """Return the name in a From or To field, or the address where there is none."""
     name = header.partition("<")[0].strip(' "')
     return name or header.strip("<> ")
+
+
+@register.filter
+def file_label(file: ReadableAttachment) -> str:
+    """Return an attachment's name, or what it is where its sender gave it none."""
+    labels = {
+        "message/delivery-status": gettext("Report for machines"),
+        "message/rfc822": gettext("The letter that it is about"),
+        "text/rfc822-headers": gettext("Header of the letter that it is about"),
+    }
+    return labels.get(file.content_type, file.name) if file.name == f"part-{file.index}" else file.name
+
+
+@register.filter
+def plain(value: object) -> str:
+    """Return a value of the audit log as a person writes it: no Python, no JSON."""
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    if isinstance(value, list):
+        return ", ".join(plain(one) for one in value) or "–"
+    if isinstance(value, dict):
+        return " ".join(f"{name} {plain(one)}" for name, one in value.items()) or "–"
+    return str(value) if value not in (None, "") else "–"
 
 
 @register.filter
