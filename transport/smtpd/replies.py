@@ -70,9 +70,18 @@ TOO_MANY_HOPS: Final = reply_for("message.too_many_hops")
 
 def queued(message_id: str, internal_id: UUID) -> Reply:
     """Return Exchange's answer to a message that is committed."""
-    return Reply(250, "2.6.0", f"{message_id} [InternalId={internal_id}] Queued mail for delivery")
+    shown = message_id.encode("ascii", "backslashreplace")[:MAX_SHOWN_ID].decode()
+    return Reply(250, "2.6.0", f"{shown} [InternalId={internal_id}] Queued mail for delivery")
+
+
+MAX_SHOWN_ID: Final = 320  # RFC 5321 4.5.3.1.5: a reply line has at most 512 octets
+_QUOTES: Final = str.maketrans({"\u201c": '"', "\u201d": '"', "\u2018": "'", "\u2019": "'"})
 
 
 @lru_cache(maxsize=512)
 def wire(reply: Reply) -> bytes:
-    return reply.wire().encode() + b"\r\n"
+    """Return the reply as it goes out: in ASCII (RFC 5321 4.2.1), which every client can read."""
+    text = reply.wire()
+    if not text.isascii():
+        text = text.translate(_QUOTES)
+    return text.encode("ascii", "backslashreplace") + b"\r\n"

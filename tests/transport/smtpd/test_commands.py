@@ -136,3 +136,17 @@ def test_chunks_that_were_not_asked_for_are_not_run_as_commands(server: Server) 
         client.send(b"BDAT 66 LAST\r\nMAIL FROM:<e@y.example>\r\nRCPT TO:<bob@contoso.example>\r\nDATA\r\n")
         assert client.hear().startswith("502")
         assert client.hear() == ""
+
+
+def test_replies_are_short_lines_of_ascii_whatever_was_sent(server: Server) -> None:
+    with server.connect() as client:
+        client.ehlo()
+        refusal = client.say("MAIL FROM:<a@x(y).example>")
+        assert refusal == '501 5.1.7 "x(y).example" is not a valid domain name.'
+        client.envelope("x@y.example", "bob@contoso.example")
+        long_id = "Message-ID: <" + "\u00fc" * 900 + "@y.example>\r\n"
+        accepted = client.data(long_id.encode() + b"From: x@y.example\r\n\r\nHi\r\n")
+        assert accepted.startswith("250 2.6.0 <")
+        assert accepted.endswith("Queued mail for delivery")
+        assert accepted.isascii()
+        assert len(accepted) <= 510
