@@ -65,8 +65,8 @@ class Recorder:
             await self._record_patiently(group)
         except psycopg.OperationalError:
             logger.exception("%s records are given up: their leases run out, and they are tried again.", len(group))
-        except psycopg.Error:
-            # One report that the database does not take must not cost the others theirs.
+        except Exception:
+            # One report that the database does not take, or whose notice fails, must not cost the others theirs.
             logger.exception("A group of %s could not be recorded; recording one by one.", len(group))
             await self._record_singly(group)
 
@@ -87,7 +87,7 @@ class Recorder:
         for item in group:
             try:
                 await self._record_patiently([item])
-            except psycopg.Error:
+            except Exception:
                 logger.exception("Could not record %r.", item if isinstance(item, QueueChange) else item.message.id)
 
 

@@ -191,6 +191,24 @@ def test_a_connection_carries_no_more_messages_than_its_connector_says(
     assert peer.connections >= 3
 
 
+def test_a_record_that_cannot_be_written_costs_the_others_nothing(
+    contoso: Contoso, peer: StubSmtp, to_peer: SendConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """EX1: whatever fails about one message's outcome, as its notice might, the recorder lives on."""
+    bad = send(contoso.alice_mailbox, "bad@elsewhere.example")
+    good = [send(contoso.alice_mailbox, "x@elsewhere.example") for _ in range(3)]
+
+    async def failing(connection: Any, reports: Any, changes: Any = ()) -> None:
+        if any(report.message.id == bad for report in reports):
+            raise ValueError("a fault of ours")
+        await record(connection, reports, changes)
+
+    monkeypatch.setattr(recorder, "record", failing)
+    deliver()
+    assert set(Delivery.objects.values_list("message_id", flat=True)) == {bad}
+    assert all(("SEND", "SMTP") in events_of(message_id) for message_id in good)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["mailbox", "smtp"])
 def test_a_fault_at_any_statement_loses_nothing_and_doubles_once_at_most(
