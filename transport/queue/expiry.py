@@ -86,8 +86,9 @@ _DELAYED: Final = Verdict(Outcome.TRANSIENT, reply_for("queue.delayed"), "queue.
 def _given_up(delivery: ClaimedDelivery, error: Verdict | None) -> Verdict:
     if delivery.pending == Delivery.Pending.REMOVE_WITH_NDR:
         return Verdict(Outcome.PERMANENT, reply_for("queue.removed"), "queue.removed", Source.ADMIN)
-    cause = str(error.reply) if error else ""
-    return Verdict(Outcome.PERMANENT, reply_for("queue.expired"), "queue.expired", Source.QUEUE, cause=cause)
+    cause, reason = (str(error.reply), error.reason) if error else ("", "")
+    reply = reply_for("queue.expired")
+    return Verdict(Outcome.PERMANENT, reply, "queue.expired", Source.QUEUE, cause=cause, cause_reason=reason)
 
 
 async def _last_errors(connection: AsyncConnection[Any], delivery_ids: Sequence[UUID]) -> dict[UUID, Verdict]:

@@ -205,6 +205,8 @@ def _failed(result: Result, *, delayed: bool) -> FailedRecipient:
     verdict, delivery = result.verdict, result.delivery
     words = verdict.words
     explanation = explain(verdict.reason, translate=gettext, **facts_of(verdict, delivery.recipient))
+    # Time ran out for all alike: on whose side the cause lies, the error says that stood in the way.
+    side = explain(verdict.cause_reason).side if verdict.cause_reason else explanation.side
     return FailedRecipient(
         address=delivery.recipient,
         reply=words,
@@ -212,9 +214,10 @@ def _failed(result: Result, *, delayed: bool) -> FailedRecipient:
         status=verdict.reply.enhanced or words.enhanced,
         orcpt=delivery.original_recipient or None,
         remote_mta=verdict.host or None if verdict.peer_reply else None,
-        last_attempt_at=datetime.now(UTC) if verdict.phase else None,
+        # A delay is told of some time after the attempt.
+        last_attempt_at=datetime.now(UTC) if verdict.phase and not delayed else None,
         explanation=f"{explanation.text} ({verdict.cause})" if verdict.cause else explanation.text,
-        side=Side(explanation.side.value),
+        side=Side(side.value),
     )
 
 

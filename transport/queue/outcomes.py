@@ -32,6 +32,7 @@ class Verdict:
     endpoint: str = ""
     tls: TlsFacts | None = None
     cause: str = ""  # of what the queue itself decides: the error that stood in the way until then
+    cause_reason: str = ""
 
     @property
     def words(self) -> Reply:

@@ -84,6 +84,8 @@ def test_an_expired_message_comes_back_with_the_error_that_held_it(contoso: Cont
     content = bytes(notice.body.content)
     assert content.startswith(b"Return-Path: <>\r\n")
     assert b"Status: 4.4.7" in content
+    # There was no send connector: that is for the organisation to mend, not for the writer.
+    assert b"The cause lies in your organisation's mail settings" in content
 
 
 def test_a_notice_that_expires_is_told_to_nobody(contoso: Contoso) -> None:
