@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import Any, Final
 
 from django.db import connection as django_connection
@@ -11,9 +10,6 @@ from psycopg import AsyncConnection
 
 from transport.queue.database import connect_flow
 from transport.queue.partitions import drop_old_partitions, ensure_partitions
-from transport.queue.reconfigure import adopt_orphans
-
-logger = logging.getLogger(__name__)
 
 BATCH: Final = 5000
 ROUNDS: Final = 20
@@ -27,7 +23,8 @@ DELETE FROM transport_message WHERE id IN (
   ORDER BY m.id LIMIT %s FOR UPDATE SKIP LOCKED
 )
 """
-# Exchange's QueueMaxIdleTime. Mailboxes and Unreachable keep theirs: every tenant needs them again.
+# Exchange's QueueMaxIdleTime. Mailboxes and Unreachable keep theirs: every tenant needs them again. Mail that is being
+# stored at this moment is not seen here and may lose its queue: the sweep gives it one again.
 _IDLE_QUEUES: Final = """
 DELETE FROM transport_queue WHERE id IN (
   SELECT q.id FROM transport_queue q
@@ -56,8 +53,6 @@ async def _tidy() -> None:
         await connection.execute(_IDLE_QUEUES, [BATCH])
         await connection.execute(_DEAD_PROCESSES)
         await connection.execute(_OLD_REFUSALS)
-        if adopted := await adopt_orphans(connection):
-            logger.warning("%s deliveries had lost their queue and have one again.", adopted)
 
 
 async def _in_batches(connection: AsyncConnection[Any], statement: str) -> None:

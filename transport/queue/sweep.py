@@ -18,6 +18,7 @@ from transport.queue.due import has_due_work
 from transport.queue.expiry import expire, tell_of_delays
 from transport.queue.leases import take_back_expired
 from transport.queue.reconfigure import (
+    adopt_orphans,
     connectorless_queues,
     outdated_tenants,
     reroute_tenant,
@@ -46,7 +47,8 @@ async def _sweep() -> bool:
     async with await connect_flow("postroom sweep") as connection:
         for step in (take_back_expired, expire, tell_of_delays):
             await _repeat(connection, step)
-        await _once(connection, _reroute_outdated)
+        for once in (_reroute_outdated, adopt_orphans):
+            await _once(connection, once)
         due = await has_due_work(connection)
     if due:
         wake(DELIVER_TASK)

@@ -95,7 +95,7 @@ def test_a_delivery_whose_queue_was_tidied_away_gets_it_back(
     Queue.objects.all().delete()
     deliver()
     assert not peer.messages
-    housekeep()
+    assert sweep.sweep_once()
     deliver()
     assert len(peer.messages) == 1
 
