@@ -31,13 +31,13 @@ def domain_name(text: str, *, field: str = "domain") -> str:
 def _check_a_labels(name: str) -> None:
     labels = name.split(".")
     if not name or len(name) > 253 or not LAST_LABEL.fullmatch(labels[-1]):
-        raise UnicodeError("a domain is made of letters, digits and hyphens, with dots between")
+        raise UnicodeError("A domain is made of letters, digits and hyphens, with dots between.")
     if labels[-1].isdigit():
         # RFC 3696 2: no top-level domain is numeric, so that 192.0.2.1 is an address and never a name.
-        raise UnicodeError("a domain does not end in a number")
+        raise UnicodeError("A domain does not end in a number.")
     for label in labels:
         if not LABEL.fullmatch(label):
-            raise UnicodeError(f"“{label}” is not a label of a domain name")
+            raise UnicodeError(f"“{label}” is not a label of a domain name.")
         if label.startswith("xn--"):
             idna.decode(label)
 

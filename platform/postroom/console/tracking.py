@@ -30,6 +30,9 @@ PERIODS = [
     ("30d", gettext_lazy("the last 30 days")),
 ]
 LENGTHS = {"1h": timedelta(hours=1), "1d": timedelta(days=1), "7d": timedelta(days=7), "30d": timedelta(days=30)}
+# Of a message to hundreds, what a person reads; the API has all of it.
+MOST_WAITING, MOST_STEPS = 5, 30
+FIRST_EVENTS, LAST_EVENTS = 20, 60
 PLAIN = forms.TextInput(attrs={"autocapitalize": "none", "spellcheck": "false"})
 
 
@@ -69,12 +72,17 @@ def timeline(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     message = _message(request, pk)
     story = story_of(message.tenant_id, pk)
     waiting = [entry for entry in story if entry.is_current]
+    entries = [entry for entry in story if not entry.is_current]
+    steps = (message.trace or {}).get("steps", [])
     answer = _answer(request, message)
     context = {
         "message": message,
-        "entries": [entry for entry in story if not entry.is_current],
-        "waiting": waiting,
-        "steps": (message.trace or {}).get("steps", []),
+        "entries": entries[:FIRST_EVENTS] + entries[FIRST_EVENTS:][-LAST_EVENTS:],
+        "left_out": max(0, len(entries) - FIRST_EVENTS - LAST_EVENTS),
+        "waiting": waiting[:MOST_WAITING],
+        "more_waiting": waiting[MOST_WAITING:],
+        "steps": [] if request.htmx else steps[:MOST_STEPS],  # a refresh takes the story only
+        "more_steps": max(0, len(steps) - MOST_STEPS),
         "answer": answer,
         "is_answer_awaited": bool(request.GET.get("answer_from")) and answer is None and not _has_failed(story),
     }

@@ -3,10 +3,14 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
+from tenants.actions.actor import Actor
+from tenants.scope import scope
 from tests import factories
 from tests.conftest import Contoso
 from tests.postroom.console.conftest import page
+from transport.actions.send import send_message
 from transport.models import Delivery
+from transport.routing.envelope import Origin
 
 
 @pytest.mark.parametrize(
@@ -39,6 +43,27 @@ def test_the_story_tells_what_happened_and_what_it_waits_for(waiting: Delivery, 
 def test_a_story_that_has_ended_is_not_asked_for_again(waiting: Delivery, as_alice: Client) -> None:
     waiting.delete()
     assert "hx-trigger" not in page(as_alice.get(f"/tracking/{waiting.message_id}/"))
+
+
+def test_a_story_of_hundreds_is_told_in_short(contoso: Contoso, as_alice: Client) -> None:
+    for number in range(40):
+        factories.make_send_connector(contoso.tenant, f"q{number}.example", smart_hosts=[("192.0.2.1", 25)])
+    with scope(contoso.tenant):
+        sent = send_message(
+            actor=Actor.user(contoso.alice),
+            tenant=contoso.tenant,
+            mailbox=contoso.alice_mailbox,
+            content=b"From: alice@contoso.example\r\nSubject: Many\r\n\r\nHello\r\n",
+            sender="alice@contoso.example",
+            recipients=[f"p{number}@q{number % 40}.example" for number in range(200)],
+            origin=Origin.CONSOLE,
+        )
+    path = f"/tracking/{sent.message_id}/"
+    whole, part = page(as_alice.get(path)), page(as_alice.get(path, headers={"HX-Request": "true"}))
+    assert "It waits in 35 more queues" in whole
+    assert "40 were considered" in whole
+    assert len(whole) < 200_000
+    assert len(part) < 50_000
 
 
 def test_the_answer_is_announced_when_it_is_there(waiting: Delivery, contoso: Contoso, as_alice: Client) -> None:

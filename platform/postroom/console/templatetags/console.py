@@ -135,6 +135,13 @@ def step_label(step: dict[str, Any]) -> str:
     return labels.get(step["step"], str(step["step"]))
 
 
+@register.filter
+def weighed(step: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the connectors that a step weighed: the one that won, then those that came near it."""
+    considered: list[dict[str, Any]] = step["considered"]
+    return sorted(considered, key=lambda one: one["verdict"] != "won")[:10]
+
+
 @register.inclusion_tag("console/field.html")
 def field(bound: BoundField, label: str = "", extra: str = "") -> dict[str, Any]:
     """Show one field with label, help and errors."""

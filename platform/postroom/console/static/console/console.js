@@ -68,9 +68,34 @@
   document.addEventListener("htmx:beforeRequest", (event) => {
     const part = event.detail.elt;
     const keepsItselfFresh = part.getAttribute("hx-trigger")?.startsWith("every");
-    if (keepsItselfFresh && (document.hidden || part.querySelector("details.menu[open]"))) {
+    const isInUse = part.querySelector("details.menu[open]") || part.querySelector(":focus-visible");
+    if (keepsItselfFresh && (document.hidden || isInUse)) {
       event.preventDefault();
     }
+  });
+
+  // What somebody unfolded stays so when the part is renewed: found again by its words, and by which of those it is.
+  const foldsOf = (part) => {
+    const count = {};
+    return [...part.querySelectorAll("details:not(.menu)")].map((fold) => {
+      const words = fold.querySelector("summary").textContent.trim();
+      count[words] = (count[words] || 0) + 1;
+      return [`${words} ${count[words]}`, fold];
+    });
+  };
+  const unfolded = new Map();
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const part = event.detail.target;
+    unfolded.set(part.id, new Set(foldsOf(part).filter(([, fold]) => fold.open).map(([name]) => name)));
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    for (const [id, names] of unfolded) {
+      const part = document.getElementById(id);
+      for (const [name, fold] of part ? foldsOf(part) : []) {
+        fold.open = fold.open || names.has(name);
+      }
+    }
+    unfolded.clear();
   });
 
   // One open menu at a time, closed by a click beside it or Escape.
