@@ -130,7 +130,8 @@ def remove_message(*, actor: Actor, message: Message, queue: Queue | None = None
         _change(waiting, state=_State.SUSPENDED, **gone)
         wake_on_commit("transport.sweep")
     else:
-        _change(in_flight, pending=_Pending.REMOVE)
+        # Where no attempt comes of it, as its worker stops or dies, the sweep drops it.
+        _change(in_flight, pending=_Pending.REMOVE, expires_at=timezone.now() - timedelta(seconds=1))
         Delivery.objects.filter(pk__in=[row.pk for row in waiting]).delete()
         if waiting:
             insert_events([_event(message, EventId.DROP, [row.recipient for row in waiting], None, "queue.removed")])

@@ -135,15 +135,20 @@ WITH due AS (
 """  # noqa: S608
 _LEASE: Final = "lease_id = %(lease)s, lease_until = now() + %(term)s"
 _ACTIVE: Final = f"state = 'active', {_LEASE}"
+# What an administrator decided while a turn goes on holds for its next batch. A message that is to be removed waits for
+# the sweep, which sees to it.
+_IS_WANTED: Final = """pending = '' AND NOT EXISTS (
+      SELECT 1 FROM transport_queue q JOIN tenants_tenant t ON t.id = q.tenant_id
+      WHERE q.id = %(queue)s AND (q.suspended OR t.status <> 'active'))"""
 _FRESH: Final = _CLAIM.format(
     change=_ACTIVE,
-    due="""queue_id = %(queue)s AND state IN ('ready', 'retry') AND next_attempt_at <= now() AND crashes = 0
-  ORDER BY next_attempt_at, id""",
+    due=f"""queue_id = %(queue)s AND state IN ('ready', 'retry') AND next_attempt_at <= now() AND crashes = 0
+    AND {_IS_WANTED} ORDER BY next_attempt_at, id""",
 )
 _SUSPECT: Final = _CLAIM.format(
     change=_ACTIVE,
-    due="""queue_id = %(queue)s AND state IN ('ready', 'retry') AND next_attempt_at <= now() AND crashes > 0
-  ORDER BY next_attempt_at, id""",
+    due=f"""queue_id = %(queue)s AND state IN ('ready', 'retry') AND next_attempt_at <= now() AND crashes > 0
+    AND {_IS_WANTED} ORDER BY next_attempt_at, id""",
 )
 _OUTDATED: Final = _CLAIM.format(
     change=_ACTIVE,

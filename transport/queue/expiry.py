@@ -84,6 +84,9 @@ _DELAYED: Final = Verdict(Outcome.TRANSIENT, reply_for("queue.delayed"), "queue.
 
 
 def _given_up(delivery: ClaimedDelivery, error: Verdict | None) -> Verdict:
+    if delivery.pending == Delivery.Pending.REMOVE:
+        # Asked for while it was in flight, and it came back untried: it goes as it does after a failed attempt.
+        return Verdict(Outcome.TRANSIENT, reply_for("queue.removed"), "queue.removed", Source.ADMIN)
     if delivery.pending == Delivery.Pending.REMOVE_WITH_NDR:
         return Verdict(Outcome.PERMANENT, reply_for("queue.removed"), "queue.removed", Source.ADMIN)
     cause, reason = (str(error.reply), error.reason) if error else ("", "")

@@ -159,7 +159,8 @@ def _events(report: Report, matched: _Matched) -> Iterator[TrackingRow]:
             key = (result.verdict, result.next_attempt_at, matched.pending.get(result.delivery.id, ""))
             groups.setdefault(key, []).append(result)
     for (verdict, next_attempt_at, pending), results in groups.items():
-        yield _event(report, verdict, results, next_attempt_at)
+        if verdict.reason != "queue.removed" or verdict.status is not Outcome.TRANSIENT:
+            yield _event(report, verdict, results, next_attempt_at)
         if pending == Delivery.Pending.REMOVE:
             recipients = [result.delivery.recipient for result in results]
             yield event(

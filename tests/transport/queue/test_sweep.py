@@ -6,15 +6,17 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from tenants.actions.actor import SYSTEM
 from tenants.models import Tenant
 from tests import factories
 from tests.conftest import Contoso
 from tests.transport.delivery.stub import StubSmtp
 from tests.transport.workers import WITH_WORKERS, deliver, events_of, send, with_flow
+from transport.actions.queue import remove_message
 from transport.models import Delivery, MailboxMessage, Message, Queue, SendConnector, TrackingEvent
 from transport.queue import sweep
 from transport.queue.claim import claim
-from transport.queue.leases import POISON_THRESHOLD
+from transport.queue.leases import POISON_THRESHOLD, free_claim
 from transport.queue.sweep import reroute_once, sweep_once
 
 pytestmark = WITH_WORKERS
@@ -69,6 +71,33 @@ def test_a_suspect_is_claimed_alone_and_after_the_others(contoso: Contoso) -> No
     first, second = (with_flow(claim, queue_id, 10) for _ in range(2))
     assert {message.id for message in first.messages} == others
     assert [message.id for message in second.messages] == [suspect]
+
+
+@pytest.mark.parametrize("held", ["queue", "tenant"])
+def test_what_is_suspended_in_the_middle_of_a_turn_gives_no_further_batch(contoso: Contoso, held: str) -> None:
+    send(contoso.alice_mailbox, "bob@contoso.example")
+    queue_id = Delivery.objects.get().queue_id
+    if held == "queue":
+        Queue.objects.update(suspended=True)
+    else:
+        Tenant.objects.filter(pk=contoso.tenant.pk).update(status="suspended")
+    assert with_flow(claim, queue_id, 10).is_empty
+
+
+@pytest.mark.parametrize("end", ["given back", "crash"])
+def test_what_was_removed_in_flight_and_came_back_untried_is_dropped(contoso: Contoso, end: str) -> None:
+    message_id = send(contoso.alice_mailbox, "bob@contoso.example")
+    queue_id = Delivery.objects.get().queue_id
+    batch = with_flow(claim, queue_id, 10)
+    remove_message(actor=SYSTEM, message=Message.objects.get(pk=message_id), with_ndr=False)
+    if end == "crash":
+        move_clock(lease_until=AGO)
+    else:
+        with_flow(free_claim, batch)
+    assert with_flow(claim, queue_id, 10).is_empty
+    sweep_once()
+    assert not Delivery.objects.exists()
+    assert events_of(message_id)[-2:] == [("RECEIVE", "STOREDRIVER"), ("DROP", "ADMIN")]
 
 
 def test_an_expired_message_comes_back_with_the_error_that_held_it(contoso: Contoso) -> None:
