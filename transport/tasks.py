@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import multiprocessing
 from typing import Any, Final
 from uuid import UUID
 
+import psycopg
 from celery import shared_task, signals
 
 from tenants.wakeups import wake
+from transport.queue.database import is_away
 from transport.queue.drain import drain
 from transport.queue.heartbeat import beat, keep_beating
 from transport.queue.housekeeping import housekeep
 from transport.queue.sweep import DELIVER_TASK, reroute_once, sweep_once
+
+logger = logging.getLogger(__name__)
 
 DRAIN_SECONDS: Final = 10.0
 # Set in the parent when it is told to stop; its children see it, and end after the messages that they are at.
@@ -23,7 +28,14 @@ _stopping = multiprocessing.get_context("fork").Event()
 @shared_task(name=DELIVER_TASK)
 def deliver() -> None:
     """Deliver what is due for some seconds, then go to the back of the line."""
-    if asyncio.run(drain(DRAIN_SECONDS, stop=_stopping.is_set)):
+    try:
+        has_more = asyncio.run(drain(DRAIN_SECONDS, stop=_stopping.is_set))
+    except psycopg.Error as error:
+        if not is_away(error):
+            raise
+        logger.warning("The database is away; the sweep goes on when it is back: %s", error)
+        return
+    if has_more:
         wake(DELIVER_TASK)
 
 

@@ -185,13 +185,14 @@ _DELIVERY_COLUMNS: Final = 12
 _MESSAGE_COLUMNS: Final = 17
 
 
-async def claim(connection: AsyncConnection[Any], queue_id: UUID, limit: int) -> Claim:
+async def claim(connection: AsyncConnection[Any], queue_id: UUID, limit: int, lease_id: UUID | None = None) -> Claim:
     """Claim the oldest due deliveries of a queue. What took a worker down before is claimed last, and alone.
 
-    One statement, which is one transaction on an autocommitting connection.
+    One statement, which is one transaction on an autocommitting connection. A caller that names the lease can give
+    it back even if it never hears what was claimed.
     """
-    batch = await _claim(connection, _FRESH, limit, queue=queue_id)
-    return batch if batch.messages else await _claim(connection, _SUSPECT, 1, queue=queue_id)
+    batch = await _claim(connection, _FRESH, limit, lease_id, queue=queue_id)
+    return batch if batch.messages else await _claim(connection, _SUSPECT, 1, lease_id, queue=queue_id)
 
 
 async def claim_outdated(connection: AsyncConnection[Any], queue_id: UUID, version: int, limit: int) -> Claim:
@@ -219,8 +220,10 @@ async def take_delayed(connection: AsyncConnection[Any], limit: int) -> Claim:
     return await _claim(connection, _DELAYED, limit)
 
 
-async def _claim(connection: AsyncConnection[Any], statement: str, limit: int, **where: object) -> Claim:
-    lease_id = uuid4()
+async def _claim(
+    connection: AsyncConnection[Any], statement: str, limit: int, lease_id: UUID | None = None, **where: object
+) -> Claim:
+    lease_id = lease_id or uuid4()
     cursor = await connection.execute(statement, {"limit": limit, "lease": lease_id, "term": LEASE, **where})
     rows = await cursor.fetchall()
     if not rows:

@@ -39,3 +39,9 @@ def _session_settings(given: dict[str, Any]) -> list[str]:
 async def connect_flow(application_name: str = "postroom") -> psycopg.AsyncConnection[Any]:
     """Open an autocommitting connection: one statement is one transaction."""
     return await psycopg.AsyncConnection.connect(flow_conninfo(application_name), autocommit=True)
+
+
+def is_away(error: psycopg.Error) -> bool:
+    """Tell a server that is gone, going or not yet there from one that refuses a statement."""
+    state = error.sqlstate
+    return isinstance(error, psycopg.OperationalError) and (state is None or state.startswith(("08", "57P")))

@@ -95,7 +95,8 @@ class _Drain:
             await self._wind_up(background)
 
     async def _work(self) -> None:
-        last_work = time.monotonic()
+        # Who was woken for work that another drain has done meanwhile ends at once: hints pile up while it is busy.
+        last_work = float("-inf")
         while not self._is_time_up():
             self._ended.clear()
             started = await self._refill()

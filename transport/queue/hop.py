@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 from typing_extensions import override
@@ -25,8 +25,9 @@ from transport.message.reply import Reply
 from transport.models import Source
 from transport.queue.claim import Claim, ClaimedMessage, claim
 from transport.queue.connections import Connections
+from transport.queue.database import is_away
 from transport.queue.due import DueQueue
-from transport.queue.leases import free_queue, release
+from transport.queue.leases import free_queue, release, release_all
 from transport.queue.outcomes import QueueChange, Report, Result, Verdict
 from transport.queue.recorder import Recorder
 from transport.queue.reroute import reroute_claim
@@ -36,6 +37,8 @@ logger = logging.getLogger(__name__)
 
 BATCH: Final = 50
 TURN: Final = 10.0  # seconds; then back of the line
+PATIENCE: Final = 30.0  # seconds that giving back waits for a database that is away; a lease lasts little longer
+PAUSE: Final = 0.5
 SLOW: Final = 2.0  # seconds of connecting after which a next hop takes no place from others
 INTERNAL: Final = Verdict(
     Outcome.TRANSIENT,
@@ -75,6 +78,7 @@ class Hop:
         self.keeps_queue = True  # nobody else may pick the queue
         self._since = time.monotonic()
         self._held: Claim | None = None
+        self._asked: UUID | None = None  # the lease of a claim whose answer has not come
         self.version = 0  # of the configuration that this turn works by
 
     @property
@@ -90,10 +94,13 @@ class Hop:
         """Take the turn. Whatever happens, claims are reported or given back, and the queue is free again."""
         try:
             await self.take_turn()
-        except Exception:
+        except Exception as error:
             # The edge of a turn: a fault of ours is a delay, never a loss (invariant 10).
-            logger.exception("The queue %s of %s failed.", self.queue.next_hop_domain, self.queue.tenant_id)
-            await self._fail_internally()
+            if isinstance(error, psycopg.Error) and is_away(error):
+                logger.warning("The database is away; %s is given back to it.", self.queue.next_hop_domain)
+            else:
+                logger.exception("The queue %s of %s failed.", self.queue.next_hop_domain, self.queue.tenant_id)
+                await self._fail_internally()
         finally:
             await asyncio.shield(self._clean_up())
 
@@ -108,7 +115,9 @@ class Hop:
         """Claim what is due here, after routing again whatever an older configuration routed."""
         while True:
             async with self.connections.lend() as connection:
-                batch = await self._hold(claim(connection, self.queue.id, limit))
+                self._asked = uuid4()
+                batch = await self._hold(claim(connection, self.queue.id, limit, self._asked))
+                self._asked = None
                 moved = batch.is_outdated and not self.queue.is_mailbox
                 if moved:
                     batch = await self._hold(reroute_claim(connection, batch))
@@ -146,10 +155,15 @@ class Hop:
 
     async def free(self, after: timedelta = timedelta(0)) -> None:
         """Let others pick the queue."""
-        if self.keeps_queue:
-            self.keeps_queue = False
+        if not self.keeps_queue:
+            return
+        self.keeps_queue = False
+        try:
             async with self.connections.lend() as connection:
                 await free_queue(connection, self.queue.id, after)
+        except BaseException:
+            self.keeps_queue = True
+            raise
 
     def reported(self, message: ClaimedMessage) -> None:
         """Leave a message to the recorder; its lease goes on being renewed until the turn is over."""
@@ -161,10 +175,11 @@ class Hop:
 
     async def give_back(self) -> None:
         """Return what was claimed and not tried, as it was before."""
-        held, self._held = self._held, None
+        held = self._held
         if held is not None and not held.is_empty:
             async with self.connections.lend() as connection:
                 await release(connection, held.lease_id, held.delivery_ids)
+        self._held = None
 
     async def _hold(self, claiming: Awaitable[Claim]) -> Claim:
         batch = await claiming
@@ -178,11 +193,24 @@ class Hop:
             await self.fail_all(self._held, INTERNAL)
 
     async def _clean_up(self) -> None:
-        try:
-            await self.give_back()
-            await self.free()
-        except Exception:
-            logger.warning("Could not give %s back; its leases will run out.", self.queue.id, exc_info=True)
+        """Give everything back; a database that is away is waited for, since leases run on for long."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                await self._give_back_unheard()
+                await self.give_back()
+                return await self.free()
+            except Exception as error:
+                if not (isinstance(error, psycopg.Error) and is_away(error)) or time.monotonic() > deadline:
+                    logger.warning("Could not give %s back; its leases will run out.", self.queue.id, exc_info=True)
+                    return
+                await asyncio.sleep(PAUSE)
+
+    async def _give_back_unheard(self) -> None:
+        if self._asked is not None:
+            async with self.connections.lend() as connection:
+                await release_all(connection, self._asked)
+            self._asked = None
 
 
 class MailboxHop(Hop):

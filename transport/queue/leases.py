@@ -34,13 +34,14 @@ WITH ours AS (
 UPDATE transport_queue q SET connecting_until = now() + %s FROM ours WHERE q.id = ours.id
 """
 _FREE_QUEUE: Final = "UPDATE transport_queue SET connecting_until = now() + %s WHERE id = %s"
-_RELEASE: Final = """
+_RELEASE_ALL: Final = """
 UPDATE transport_delivery
 SET state = CASE WHEN pending = 'suspend' THEN 'suspended' WHEN attempts > 0 THEN 'retry' ELSE 'ready' END,
     pending = CASE WHEN pending = 'suspend' THEN '' ELSE pending END,
     lease_id = NULL, lease_until = NULL
-WHERE id = ANY(%s) AND lease_id = %s AND state = 'active'
+WHERE lease_id = %s AND state = 'active'
 """
+_RELEASE: Final = f"{_RELEASE_ALL} AND id = ANY(%s)"
 _EXPIRE: Final = """
 WITH lost AS (
   SELECT id FROM transport_delivery WHERE state = 'active' AND lease_until < now()
@@ -77,7 +78,12 @@ async def renew(
 async def release(connection: AsyncConnection[Any], lease_id: UUID, delivery_ids: Collection[UUID]) -> None:
     """Give back what was claimed and not tried, as it was before."""
     if delivery_ids:
-        await connection.execute(_RELEASE, [list(delivery_ids), lease_id])
+        await connection.execute(_RELEASE, [lease_id, list(delivery_ids)])
+
+
+async def release_all(connection: AsyncConnection[Any], lease_id: UUID) -> None:
+    """Give back whatever a claim took whose answer we never got."""
+    await connection.execute(_RELEASE_ALL, [lease_id])
 
 
 async def free_claim(connection: AsyncConnection[Any], claim: Claim) -> None:
