@@ -8,20 +8,24 @@ from tenants.models import Membership
 
 
 class Permission(StrEnum):
-    CONFIGURE = "configure"  # domains, mailboxes, connectors: change
-    VIEW = "view"  # the same, and queues and tracking: read
+    VIEW = "view"  # configuration, queues, tracking: read
+    CONFIGURE = "configure"  # domains, mailboxes, connectors: change, and revert
     STEER_QUEUES = "steer_queues"  # retry, suspend, resume, remove
+    RESET_PASSWORDS = "reset_passwords"  # of mailboxes, and their app passwords
     READ_OWN_MAIL = "read_own_mail"
-    MANAGE_MEMBERS = "manage_members"
+    VIEW_AUDIT = "view_audit"
+    MANAGE_KEYS = "manage_keys"
+    MANAGE_MEMBERS = "manage_members"  # invite, change roles, remove; owners are made by owners alone
+    MANAGE_TENANT = "manage_tenant"  # hand-over, export, deletion: what an owner answers for
 
 
 _R = Membership.Role
 _P = Permission
 ROLES: dict[str, frozenset[Permission]] = {
     _R.OWNER: frozenset(Permission),
-    _R.ADMIN: frozenset({_P.CONFIGURE, _P.VIEW, _P.STEER_QUEUES, _P.READ_OWN_MAIL}),
-    _R.HELPDESK: frozenset({_P.VIEW, _P.READ_OWN_MAIL}),
-    _R.AUDITOR: frozenset({_P.VIEW}),
+    _R.ADMIN: frozenset(Permission) - {_P.MANAGE_TENANT},
+    _R.HELPDESK: frozenset({_P.VIEW, _P.RESET_PASSWORDS, _P.READ_OWN_MAIL}),
+    _R.AUDITOR: frozenset({_P.VIEW, _P.VIEW_AUDIT}),
     _R.MAILBOX_USER: frozenset({_P.READ_OWN_MAIL}),
 }
 
@@ -29,3 +33,8 @@ ROLES: dict[str, frozenset[Permission]] = {
 def may(role: str | None, permission: Permission) -> bool:
     """Return whether a role allows something; no role allows nothing."""
     return role is not None and permission in ROLES.get(role, frozenset())
+
+
+def permissions_of(role: str | None) -> dict[str, bool]:
+    """Return what a role allows, by the permission's value, as templates ask it: `{% if may.configure %}`."""
+    return {permission.value: may(role, permission) for permission in Permission}

@@ -12,7 +12,7 @@ from tenants.models import AuditEvent
 from tenants.permissions import Permission
 
 
-@needs(Permission.VIEW)
+@needs(Permission.VIEW_AUDIT)
 def index(request: ConsoleRequest) -> HttpResponse:
     page = paginate(request, audit_events(request.membership.tenant_id), ["-id"])
     rows = [(event, changes_of(event)) for event in page.rows]

@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from tenants.access import MembershipEntry
-from tenants.permissions import Permission, may
+from tenants.permissions import Permission, may, permissions_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ NAVIGATION = (
     Entry(
         "receive-connector", _("Receive connectors"), "arrow-down-left", Permission.VIEW, "console:receive-connectors"
     ),
-    Entry("audit", _("Audit log"), "file-text", Permission.VIEW, "console:audit"),
+    Entry("audit", _("Audit log"), "file-text", Permission.VIEW_AUDIT, "console:audit"),
 )
 
 
@@ -50,6 +50,7 @@ def console(request: HttpRequest) -> dict[str, Any]:
         "memberships": getattr(request, "memberships", []),
         "navigation": [entry for entry in NAVIGATION if may(role, entry.permission)],
         "section": _section(request),
+        "may": permissions_of(role),
         "may_view": may(role, Permission.VIEW),
         "may_configure": may(role, Permission.CONFIGURE),
         "may_steer_queues": may(role, Permission.STEER_QUEUES),

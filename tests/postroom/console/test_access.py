@@ -50,7 +50,7 @@ GET: dict[str, set[Permission]] = {
     "mail-html": MAIL,
     "mail-source": MAIL,
     "mail-attachment": MAIL,
-    "audit": VIEW,
+    "audit": {Permission.VIEW_AUDIT},
 }
 POST: dict[str, set[Permission]] = {
     "overview-check": VIEW,
