@@ -36,7 +36,7 @@ def first_run(*, demo: bool) -> list[Login]:
     """Make what is missing; return the log-ins made by this very run, with their passwords."""
     ensure_default_receive_connectors(actor=SYSTEM)
     logins = [*_make_operator()]
-    if demo and not Tenant.objects.exists():
+    if demo and not Tenant.objects.filter(is_platform=False).exists():
         logins += _make_demo_tenant()
     return logins
 

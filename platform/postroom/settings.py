@@ -58,6 +58,8 @@ if POSTROOM_LAB:
     POSTROOM_PRIVATE_NETWORKS = list(dict.fromkeys([*POSTROOM_PRIVATE_NETWORKS, *_lab.private_networks]))
 elif TESTING:
     POSTROOM_DNS_SERVERS = POSTROOM_DNS_SERVERS or [("127.0.0.1", 9)]  # nobody: a test asks no stranger's DNS
+# Whom invitations, notices and password resets come from (transport/actions/notify.py).
+POSTROOM_NOTICE_ADDRESS = env_text("POSTROOM_NOTICE_ADDRESS") or f"postroom@{POSTROOM_HOSTNAME}"
 POSTROOM_ADMIN_EMAIL = env_text("POSTROOM_ADMIN_EMAIL") or "operator@postroom.example"
 POSTROOM_ADMIN_PASSWORD = env_secret("POSTROOM_ADMIN_PASSWORD")
 POSTROOM_SMTPD_PROCESSES = env_int("POSTROOM_SMTPD_PROCESSES", 1, low=1, high=64)

@@ -35,6 +35,8 @@ class Tenant(models.Model):
     retry_schedule = models.CharField(_("retry schedule"), max_length=200, default="1m*4, 5m*6, 10m")
     message_expiration_timeout = models.DurationField(_("message expires after"), default=timedelta(days=2))
     delay_notification_timeout = models.DurationField(_("delay notice after"), default=timedelta(hours=4))
+    # The platform's own: it carries invitations and notices, and has no domains, mailboxes or members.
+    is_platform = models.BooleanField(_("the platform's own"), default=False, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -48,6 +50,9 @@ class Tenant(models.Model):
             models.CheckConstraint(
                 condition=models.Q(delay_notification_timeout__lt=models.F("message_expiration_timeout")),
                 name="tenant_delay_notice_before_expiry",
+            ),
+            models.UniqueConstraint(
+                fields=["is_platform"], condition=models.Q(is_platform=True), name="one_tenant_of_the_platform"
             ),
         ]
 
