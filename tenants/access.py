@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.models import Model, QuerySet
 from django.http import Http404
 
-from tenants.models import AcceptedDomain, ApiKey, AuditEvent, EmailAddress, Mailbox, Tenant, User
+from tenants.models import AcceptedDomain, ApiKey, AppPassword, AuditEvent, EmailAddress, Mailbox, Tenant, User
 from tenants.names import local_key, split_mailbox_address
 from tenants.problems import Problem
 
@@ -105,6 +105,11 @@ def mailbox_of_address(tenant_id: UUID, address: str) -> Mailbox | None:
     rows = EmailAddress.objects.filter(tenant_id=tenant_id, domain=domain, local_key=local_key(local))
     found = rows.select_related("mailbox").first()
     return found.mailbox if found else None
+
+
+def app_passwords(mailbox: Mailbox) -> QuerySet[AppPassword]:
+    """Return the app passwords of a mailbox that still let somebody in, newest first."""
+    return AppPassword.objects.filter(tenant_id=mailbox.tenant_id, mailbox=mailbox, revoked_at=None)
 
 
 def api_keys(tenant_id: UUID) -> QuerySet[ApiKey]:

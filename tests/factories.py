@@ -10,7 +10,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from tenants.identifiers import uuid7
-from tenants.models import AcceptedDomain, EmailAddress, Mailbox, Membership, Tenant, User
+from tenants.models import AcceptedDomain, AppPassword, EmailAddress, Mailbox, Membership, Tenant, User
+from transport.authentication.app_passwords import NewAppPassword
+from transport.authentication.app_passwords import make_app_password as new_app_password
 from transport.models import AddressSpace, MailboxBody, MailboxMessage, ReceiveConnector, SendConnector, SmartHost
 
 PASSWORD = "correct horse battery"
@@ -52,6 +54,13 @@ def make_address(mailbox: Mailbox, domain: AcceptedDomain, local: str, *, is_pri
         local_key=local.casefold(),
         is_primary=is_primary,
     )
+
+
+def make_app_password(mailbox: Mailbox, name: str = "Phone") -> tuple[AppPassword, NewAppPassword]:
+    """Make an app password of a mailbox; return its row and what was shown of it."""
+    new = new_app_password()
+    fields = {"name": name, "prefix": new.prefix, "verifier": new.verifier}
+    return AppPassword.objects.create(tenant_id=mailbox.tenant_id, mailbox=mailbox, **fields), new
 
 
 def make_send_connector(

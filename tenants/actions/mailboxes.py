@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils.translation import gettext
 
 from tenants.actions.actor import Actor
+from tenants.actions.app_passwords import revoke_app_passwords_made_by
 from tenants.actions.audit import audit, snapshot
 from tenants.actions.domains import domain_for_address
 from tenants.actions.tenants import set_membership
@@ -98,8 +99,11 @@ def delete_mailbox(*, actor: Actor, mailbox: Mailbox) -> None:
 
 
 def release_log_in(*, actor: Actor, mailbox: Mailbox) -> None:
-    """End the membership of a mailbox's user who had nothing but this mailbox, before it is taken from them."""
-    if mailbox.user is None or Mailbox.objects.filter(user=mailbox.user_id).exclude(pk=mailbox.pk).exists():
+    """Before a mailbox is taken from its user: end their app passwords, and a membership for nothing but this."""
+    if mailbox.user is None:
+        return
+    revoke_app_passwords_made_by(actor=actor, mailbox=mailbox, user=mailbox.user)
+    if Mailbox.objects.filter(user=mailbox.user_id).exclude(pk=mailbox.pk).exists():
         return
     mine = Membership.objects.filter(tenant_id=mailbox.tenant_id, user=mailbox.user_id)
     if mine.filter(role=Membership.Role.MAILBOX_USER).exists():

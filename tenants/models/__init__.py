@@ -3,13 +3,14 @@
 from tenants.models.audit import AuditEvent
 from tenants.models.domain import AcceptedDomain
 from tenants.models.key import ApiKey, IdempotentRequest
-from tenants.models.mailbox import EmailAddress, Mailbox
+from tenants.models.mailbox import AppPassword, EmailAddress, Mailbox
 from tenants.models.tenant import Tenant, TenantOwned
 from tenants.models.user import Membership, User
 
 __all__ = [
     "AcceptedDomain",
     "ApiKey",
+    "AppPassword",
     "AuditEvent",
     "EmailAddress",
     "IdempotentRequest",

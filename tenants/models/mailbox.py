@@ -81,3 +81,38 @@ class EmailAddress(TenantOwned):
     @override
     def __str__(self) -> str:
         return f"{self.local_part}@{self.domain}"
+
+
+class AppPassword(TenantOwned):
+    """A password of a mailbox for one mail program, made by us and shown once."""
+
+    mailbox = models.ForeignKey(
+        Mailbox, on_delete=models.CASCADE, related_name="app_passwords", verbose_name=_("mailbox"), db_index=False
+    )
+    mailbox_id: UUID
+    name = models.CharField(_("name"), max_length=100)
+    prefix = models.CharField(_("begins with"), max_length=8, editable=False)
+    # A SCRAM-SHA-256 verifier, as a mailbox's own.
+    verifier = models.CharField(max_length=256, editable=False)
+    created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(_("made"), auto_now_add=True)
+    # Written by the daemon every few seconds, for one app password once a minute at most.
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+    last_used_address = models.GenericIPAddressField(_("last used from"), null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("app password")
+        verbose_name_plural = _("app passwords")
+        ordering = ["-id"]
+        constraints = [
+            # The look-up at AUTH: one verifier to check, whatever the number of app passwords.
+            models.UniqueConstraint(
+                fields=["mailbox", "prefix"], condition=models.Q(revoked_at__isnull=True), name="app_password_log_in"
+            )
+        ]
+        indexes = [models.Index(fields=["mailbox", "-id"], name="app_password_list")]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"

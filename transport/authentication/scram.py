@@ -12,7 +12,7 @@ import hmac
 import re
 import secrets
 import unicodedata
-from base64 import b32encode, b64decode, b64encode
+from base64 import b64decode, b64encode
 from typing import Final, NamedTuple
 
 ITERATIONS: Final = 4096  # RFC 7677 4: at least
@@ -31,12 +31,6 @@ class Verifier(NamedTuple):
     salt: bytes
     stored_key: bytes
     server_key: bytes
-
-
-def make_app_password() -> str:
-    """Return a random password of 130 bits in five groups that can be typed."""
-    letters = b32encode(secrets.token_bytes(20)).decode().lower()[:26]
-    return "-".join((letters[:5], letters[5:10], letters[10:15], letters[15:20], letters[20:]))
 
 
 def make_verifier(password: str, iterations: int = ITERATIONS) -> str:

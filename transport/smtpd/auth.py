@@ -1,7 +1,8 @@
 """Log-ins of mailbox users (RFC 4954): AUTH PLAIN (RFC 4616) and LOGIN, checked against SCRAM verifiers.
 
-A name that nobody has costs the same work as a wrong password. A right one is remembered for a few minutes, under
-a key that holds the verifier: a changed password is a different key.
+A mailbox has its own password and any number of app passwords; what was typed says by its form and its first letters
+which one verifier it can match. A name that nobody has costs the same work as a wrong password. A right one is
+remembered for a few minutes, under a key that holds the verifier: a changed password is a different key.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from transport.authentication.app_passwords import as_app_password, prefix_of
 from transport.authentication.scram import dummy_verify, verify
 from transport.message.address import Address, InvalidAddress, parse_address
 from transport.smtpd.link import Connection, Link
 from transport.smtpd.throttle import Throttle
+from transport.smtpd.uses import Uses
 
 MAX_REMEMBERED: Final = 10_000
 REMEMBERED_FOR: Final = 300.0
@@ -28,11 +31,13 @@ MAX_CANDIDATES: Final = 5
 
 # Two organisations may both use exchange.local, so that one address can be several mailboxes: the password decides.
 _QUERY: Final = """
-SELECT m.id, m.tenant_id, m.verifier
+SELECT m.id, m.tenant_id, coalesce(a.verifier, m.verifier), a.id
 FROM tenants_emailaddress e
 JOIN tenants_mailbox m ON m.id = e.mailbox_id
 JOIN tenants_tenant t ON t.id = m.tenant_id
-WHERE e.domain = %s AND e.local_key = %s AND m.enabled AND m.verifier <> '' AND t.status = 'active'
+LEFT JOIN tenants_apppassword a ON a.mailbox_id = m.id AND a.prefix = %s AND a.revoked_at IS NULL
+WHERE e.domain = %s AND e.local_key = %s AND m.enabled AND t.status = 'active'
+  AND (m.verifier <> '' OR a.id IS NOT NULL)
 ORDER BY m.id LIMIT %s
 """
 
@@ -41,6 +46,7 @@ ORDER BY m.id LIMIT %s
 class Account:
     tenant_id: UUID
     mailbox_id: UUID
+    app_password_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +79,26 @@ class Authenticator:
         self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="auth")
         self._secret = secrets.token_bytes(32)
         self._remembered: dict[bytes, float] = {}
+        self.uses = Uses()
         self.throttle = Throttle(lambda: asyncio.get_running_loop().time())
 
     async def check(self, credentials: Credentials, client_address: str) -> Account | None:
         """Return the account, or None; raises DatabaseAway."""
         account = credentials.name.strip().casefold()[:320]
-        candidates = await self._candidates(credentials.name)
+        app_password = as_app_password(credentials.password)
+        candidates = await self._candidates(credentials.name, prefix_of(app_password))
         await asyncio.sleep(self.throttle.delay(account, client_address))
         found = None
         if not self.throttle.is_locked(account, client_address):
-            found = await self._verified(credentials.password, candidates)
+            found = await self._verified(credentials.password, app_password, candidates)
         if found is None:
             self.throttle.failed(account, client_address)
         else:
             self.throttle.succeeded(account, client_address)
+            self.uses.note(found.app_password_id, client_address)
         return found
 
-    async def _candidates(self, name: str) -> Sequence[tuple[Any, ...]]:
+    async def _candidates(self, name: str, prefix: str) -> Sequence[tuple[Any, ...]]:
         try:
             address = parse_address(name)
         except InvalidAddress:
@@ -98,22 +107,24 @@ class Authenticator:
 
         async def look_up(connection: Connection) -> list[tuple[Any, ...]]:
             async with connection.cursor() as cursor:
-                await cursor.execute(_QUERY, (domain, local, MAX_CANDIDATES), prepare=True)
+                await cursor.execute(_QUERY, (prefix, domain, local, MAX_CANDIDATES), prepare=True)
                 return await cursor.fetchall()
 
         return await self._link.run_again(look_up)
 
-    async def _verified(self, password: str, candidates: Sequence[tuple[Any, ...]]) -> Account | None:
+    async def _verified(self, typed: str, app_password: str, candidates: Sequence[tuple[Any, ...]]) -> Account | None:
         loop = asyncio.get_running_loop()
-        for mailbox_id, tenant_id, verifier in candidates:
+        for mailbox_id, tenant_id, verifier, app_password_id in candidates:
+            password = app_password if app_password_id else typed
+            account = Account(tenant_id, mailbox_id, app_password_id)
             key = hmac.digest(self._secret, f"{mailbox_id}\0{verifier}\0{password}".encode(), "sha256")
             if self._remembered.get(key, 0.0) > loop.time():
-                return Account(tenant_id, mailbox_id)
+                return account
             if await loop.run_in_executor(self._executor, verify, password, verifier):
                 self._remember(key, loop.time() + REMEMBERED_FOR)
-                return Account(tenant_id, mailbox_id)
+                return account
         if not candidates:
-            await loop.run_in_executor(self._executor, dummy_verify, password)
+            await loop.run_in_executor(self._executor, dummy_verify, typed)
         return None
 
     def _remember(self, key: bytes, until: float) -> None:

@@ -1,4 +1,4 @@
-"""What the daemon does every two seconds: a heart-beat, the counts of refusals, a look at the certificate."""
+"""What the daemon does every two seconds: a heart-beat, counts of refusals, uses of app passwords, the certificate."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ async def keep_up(service: Service) -> None:
     async def beat(connection: Connection) -> None:
         await connection.execute(_BEAT, (process, datetime.now(UTC)))
         await service.refusals.flush(connection)
+        await service.authenticator.uses.flush(connection)
 
     try:
         while True:

@@ -6,6 +6,7 @@ from django.urls import path
 
 from postroom.console import (
     accepted_domains,
+    app_passwords,
     audit,
     compose,
     lab,
@@ -46,6 +47,8 @@ urlpatterns = [
     path("mailboxes/<uuid:pk>/log-in/", log_ins.show, name="mailbox-log-in"),
     path("mailboxes/<uuid:pk>/log-in/mine/", log_ins.link_mine, name="mailbox-log-in-mine"),
     path("mailboxes/<uuid:pk>/log-in/remove/", log_ins.remove, name="mailbox-log-in-remove"),
+    path("mailboxes/<uuid:pk>/apps/", app_passwords.of_mailbox, name="mailbox-apps"),
+    path("mailboxes/<uuid:pk>/apps/<uuid:app>/revoke/", app_passwords.revoke, name="mailbox-app-revoke"),
     path("mailboxes/<uuid:pk>/enable/", mailboxes.enable, name="mailbox-enable"),
     path("mailboxes/<uuid:pk>/delete/", mailboxes.delete, name="mailbox-delete"),
     path("send-connectors/", send_connectors.index, name="send-connectors"),
@@ -67,6 +70,8 @@ urlpatterns = [
     path("what-if/", what_if.show, name="what-if"),
     path("mail/", mail.index, name="mail"),
     path("mail/new/", compose.show, name="mail-compose"),
+    path("mail/apps/", app_passwords.mine, name="mail-apps"),
+    path("mail/apps/<uuid:pk>/revoke/", app_passwords.revoke_mine, name="mail-app-revoke"),
     path("mail/<uuid:pk>/", mail.letter, name="mail-letter"),
     path("mail/<uuid:pk>/html/", mail.html, name="mail-html"),
     path("mail/<uuid:pk>/source/", mail.source, name="mail-source"),

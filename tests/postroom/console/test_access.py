@@ -17,6 +17,7 @@ from tests.conftest import Contoso
 from transport.models import Delivery
 
 CONFIGURE, VIEW = {Permission.CONFIGURE}, {Permission.VIEW}
+RESET = {Permission.RESET_PASSWORDS}
 STEER, MAIL = {Permission.STEER_QUEUES}, {Permission.READ_OWN_MAIL}
 ANY = VIEW | MAIL
 
@@ -33,6 +34,7 @@ GET: dict[str, set[Permission]] = {
     "mailbox": VIEW,
     "mailbox-reply-address": CONFIGURE,
     "mailbox-log-in": CONFIGURE,
+    "mailbox-apps": RESET,
     "send-connectors": VIEW,
     "send-connector-create": CONFIGURE,
     "send-connector": VIEW,
@@ -45,6 +47,7 @@ GET: dict[str, set[Permission]] = {
     "tracking-timeline": ANY,
     "what-if": VIEW,
     "mail": MAIL,
+    "mail-apps": MAIL,
     "mail-compose": MAIL,
     "mail-letter": MAIL,
     "mail-html": MAIL,
@@ -64,6 +67,7 @@ POST: dict[str, set[Permission]] = {
     "mailbox-enable": CONFIGURE,
     "mailbox-log-in-mine": CONFIGURE,
     "mailbox-log-in-remove": CONFIGURE,
+    "mailbox-app-revoke": RESET,
     "mailbox-delete": CONFIGURE,
     "send-connector-internet": CONFIGURE,
     "send-connector-enable": CONFIGURE,
@@ -71,6 +75,7 @@ POST: dict[str, set[Permission]] = {
     "receive-connector-delete": CONFIGURE,
     "queue-act": STEER,
     "queue-message-act": STEER,
+    "mail-app-revoke": MAIL,
     "mail-delete": MAIL,
 }
 FOR_ALL = {"sign-in", "sign-out"}
@@ -83,6 +88,7 @@ def paths(contoso: Contoso, waiting: Delivery, silent_dns: None) -> Callable[[st
     """Return a call that makes an address of something that is contoso's."""
     domain = AcceptedDomain.objects.get(tenant=contoso.tenant)
     letter = factories.make_letter(contoso.alice_mailbox, b"Subject: x\r\n\r\nx\r\n", message_id=waiting.message_id)
+    app_password = factories.make_app_password(contoso.alice_mailbox)[0]
     ids: dict[str, list[UUID | str | int]] = {
         "accepted-domain": [domain.pk],
         "mailbox": [contoso.alice_mailbox.pk],
@@ -95,6 +101,8 @@ def paths(contoso: Contoso, waiting: Delivery, silent_dns: None) -> Callable[[st
         "queue-act": [waiting.queue_id, "retry"],
         "queue-message-act": [waiting.queue_id, waiting.message_id, "retry"],
         "mail-attachment": [letter.pk, 0],
+        "mail-app-revoke": [app_password.pk],
+        "mailbox-app-revoke": [contoso.alice_mailbox.pk, app_password.pk],
     }
 
     def path_of(name: str) -> str:

@@ -4,7 +4,6 @@ import pytest
 
 from transport.authentication.scram import (
     dummy_verify,
-    make_app_password,
     make_verifier,
     parse_verifier,
     verify,
@@ -65,9 +64,3 @@ def test_the_verifier_can_serve_the_scram_mechanism() -> None:
     parsed = parse_verifier(PENCIL)
     assert parsed is not None
     assert (parsed.iterations, len(parsed.salt), len(parsed.stored_key)) == (4096, 16, 32)
-
-
-def test_app_passwords_are_long_and_never_the_same() -> None:
-    passwords = {make_app_password() for _ in range(100)}
-    assert len(passwords) == 100
-    assert all(len(password.replace("-", "")) == 26 for password in passwords)

@@ -117,6 +117,14 @@ MAILBOXES: Final = (
     ),
     _invalid("mailbox.invalid_quota", _("The quota is out of range"), _("{quota} is not a possible quota. {why}")),
     _invalid(
+        "app_password.no_name", _("The program has no name"), _("Say what it is for: you will know it again by it.")
+    ),
+    _invalid(
+        "app_password.too_many",
+        _("Too many app passwords"),
+        _("“{mailbox}” has {limit} already. Revoke those that nothing uses any more."),
+    ),
+    _invalid(
         "user.weak_password",
         _("The password is too easy to guess"),
         _("The whole Internet may try it. {why}"),

@@ -7,6 +7,7 @@ from rest_framework.routers import SimpleRouter
 
 from postroom.api.v1.accepted_domains import AcceptedDomainViewSet
 from postroom.api.v1.api_keys import ApiKeyViewSet
+from postroom.api.v1.app_passwords import AppPasswordViewSet
 from postroom.api.v1.audit_events import AuditEventViewSet
 from postroom.api.v1.mail_flow_checks import MailFlowCheckView
 from postroom.api.v1.mailboxes import MailboxViewSet
@@ -23,6 +24,7 @@ router = SimpleRouter()
 router.register("tenants", TenantViewSet, "tenant")
 router.register("accepted-domains", AcceptedDomainViewSet, "accepted-domain")
 router.register("mailboxes", MailboxViewSet, "mailbox")
+router.register("mailboxes/(?P<mailbox>[^/]+)/app-passwords", AppPasswordViewSet, "app-password")
 router.register("send-connectors", SendConnectorViewSet, "send-connector")
 router.register("receive-connectors", ReceiveConnectorViewSet, "receive-connector")
 router.register("queues", QueueViewSet, "queue")
