@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from uuid import UUID
 
 from celery import current_app
@@ -22,8 +23,22 @@ def wake(task: str, *arguments: str) -> None:
         logger.warning("The broker took no hint for %s; the sweep will do.", task, exc_info=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Hint:
+    task: str
+    arguments: tuple[str, ...]
+
+    def __call__(self) -> None:
+        wake(self.task, *self.arguments)
+
+
 def wake_on_commit(task: str, *arguments: str) -> None:
-    transaction.on_commit(lambda: wake(task, *arguments), robust=True)
+    """Send a hint once the transaction is committed; one does for a transaction of a hundred changes."""
+    hint = _Hint(task, arguments)
+    savepoints = set(connection.savepoint_ids)
+    # One that was registered in a savepoint of its own may be rolled back without us.
+    if not any(entry[1] == hint and entry[0] <= savepoints for entry in connection.run_on_commit):
+        transaction.on_commit(hint, robust=True)
 
 
 def configuration_changed(tenant_id: UUID) -> None:

@@ -12,11 +12,15 @@ import psycopg
 from celery import shared_task, signals
 
 from tenants.wakeups import wake
+from transport.actions.bulk import TASK as BULK_TASK
+from transport.actions.bulk import abandoned_operations, work
 from transport.queue.database import is_away
 from transport.queue.drain import drain
+from transport.queue.figures import refresh_if_due
 from transport.queue.heartbeat import beat, keep_beating
 from transport.queue.housekeeping import housekeep
 from transport.queue.sweep import DELIVER_TASK, reroute_once, sweep_once
+from transport.tracking.traffic import forget, sum_up
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +59,23 @@ def reroute(tenant_id: str) -> None:
 @shared_task(name="transport.housekeeping")
 def housekeeping() -> None:
     housekeep()
+    sum_up()
+    forget()
+    for operation_id in abandoned_operations():
+        wake(BULK_TASK, str(operation_id))
+
+
+@shared_task(name="transport.figures")
+def figures() -> None:
+    """Count what is in the queues, for the pages that show all of them."""
+    refresh_if_due()
+
+
+@shared_task(name=BULK_TASK)
+def bulk(operation_id: str) -> None:
+    """Go on with what an operator does to many queues, for some seconds, then go to the back of the line."""
+    if work(UUID(operation_id)):
+        wake(BULK_TASK, operation_id)
 
 
 @signals.worker_ready.connect

@@ -169,11 +169,14 @@ CELERY_TASK_ROUTES = {
     "transport.sweep": {"queue": "sweep"},
     "transport.reroute": {"queue": "sweep"},
     "transport.housekeeping": {"queue": "sweep"},
+    "transport.figures": {"queue": "sweep"},
+    "transport.bulk": {"queue": "sweep"},
     "tenants.*": {"queue": "sweep"},
 }
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "transport.sweep", "schedule": 10.0, "options": {"expires": 10}},
     "housekeeping": {"task": "transport.housekeeping", "schedule": 60.0, "options": {"expires": 60}},
+    "figures": {"task": "transport.figures", "schedule": 10.0, "options": {"expires": 10}},
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(POSTROOM_DATA_DIR / "celerybeat-schedule")
 

@@ -7,7 +7,7 @@ Notices to senders are written by the mail flow, which is woken for it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -148,6 +148,43 @@ def resubmit_message(*, actor: Actor, message: Message, queue: Queue | None = No
     _audit_message(actor, message, "message.resubmit", queue)
     _route_again_on_commit(message)
     return len(rows)
+
+
+@transaction.atomic
+def empty_queue(
+    *, actor: Actor, queue: Queue, before: datetime, with_ndr: bool, limit: int = MOST_MOVED, operation: str = ""
+) -> int:
+    """Take out what a queue held `before` a moment, `limit` recipients at most. Return how many that concerns.
+
+    Those in flight are given up if this attempt fails. With a notice, the sweep takes them out and writes it.
+    """
+    rows = Delivery.objects.filter(tenant_id=queue.tenant_id, queue=queue, created_at__lt=before)
+    rows = rows.exclude(pending__in=[_Pending.REMOVE, _Pending.REMOVE_WITH_NDR])
+    found = list(rows.select_related("message").select_for_update(of=("self",)).order_by("id")[:limit])
+    if not found:
+        return 0
+    in_flight = _with(found, _State.ACTIVE)
+    waiting = [row for row in found if row.state != _State.ACTIVE]
+    at_once = {"expires_at": timezone.now() - timedelta(seconds=1)}
+    if with_ndr:
+        _change(waiting, state=_State.SUSPENDED, pending=_Pending.REMOVE_WITH_NDR, **at_once)
+        _change(in_flight, pending=_Pending.REMOVE_WITH_NDR, **at_once)
+        wake_on_commit("transport.sweep")
+    else:
+        _change(in_flight, pending=_Pending.REMOVE, **at_once)
+        _drop(waiting)
+    after = {"removed": len(found), "with_ndr": with_ndr, "operation": operation}
+    audit(actor=actor, tenant=queue.tenant_id, action="queue.empty", obj=queue, after=after)
+    return len(found)
+
+
+def _drop(rows: Sequence[Delivery]) -> None:
+    Delivery.objects.filter(pk__in=[row.pk for row in rows]).delete()
+    recipients: dict[UUID, list[str]] = {}
+    for row in rows:
+        recipients.setdefault(row.message_id, []).append(row.recipient)
+    stories = {row.message_id: row.message for row in rows}
+    insert_events([_event(stories[pk], EventId.DROP, names, None, "queue.removed") for pk, names in recipients.items()])
 
 
 def hurry_queues_of(connector_id: UUID) -> None:

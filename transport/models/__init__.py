@@ -1,5 +1,6 @@
 """The tables of the mail flow: connectors, messages, queues, the tracking log, letters in mailboxes."""
 
+from transport.models.figures import PlatformTraffic, QueueFigures, QueueOperation, RollUp, Traffic
 from transport.models.mailstore import Folder, MailboxBody, MailboxMessage
 from transport.models.message import Message, MessageBody
 from transport.models.platform import Heartbeat, RelayRefusal
@@ -19,12 +20,17 @@ __all__ = [
     "MailboxMessage",
     "Message",
     "MessageBody",
+    "PlatformTraffic",
     "Queue",
+    "QueueFigures",
+    "QueueOperation",
     "ReceiveConnector",
     "RelayRefusal",
+    "RollUp",
     "SendConnector",
     "SmartHost",
     "Source",
     "TrackingEvent",
+    "Traffic",
     "queue_id_for",
 ]

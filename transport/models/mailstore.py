@@ -22,6 +22,10 @@ class MailboxBody(TenantOwned):
 
     content = models.BinaryField()
 
+    class Meta:
+        verbose_name = _("mailbox body")
+        verbose_name_plural = _("mailbox bodies")
+
 
 class MailboxMessage(TenantOwned):
     mailbox = models.ForeignKey(Mailbox, on_delete=models.CASCADE, related_name="messages")

@@ -72,6 +72,8 @@ class MessageBody(MachineOwned):
     class Meta:
         managed = False  # declared in SQL: Django knows no partitions
         db_table = "transport_messagebody"
+        verbose_name = _("message body")
+        verbose_name_plural = _("message bodies")
 
     @override
     def __str__(self) -> str:

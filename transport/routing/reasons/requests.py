@@ -48,6 +48,11 @@ REASONS: Final = (
     _invalid("message.invalid_header", _("A header field is not allowed"), _("The field {name} is refused. {why}")),
     _invalid("message.no_recipients", _("The message has no recipients"), _("Name at least one in to, cc or bcc.")),
     _invalid(
+        "queue.preview_outdated",
+        _("This preview can no longer be confirmed"),
+        _("It is too old, or somebody else made it. Look again: a new preview shows what would be hit now."),
+    ),
+    _invalid(
         "queue.not_actionable",
         _("This cannot be done to the queue now"),
         _("The queue is {status}; {action} is not possible in this state."),
