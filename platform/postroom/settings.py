@@ -46,6 +46,8 @@ POSTROOM_HOSTNAME = env_text("POSTROOM_HOSTNAME") or (
 )
 POSTROOM_DNS_SERVERS = env_host_ports("POSTROOM_DNS_SERVERS", default_port=53)
 POSTROOM_PRIVATE_NETWORKS = env_networks("POSTROOM_PRIVATE_NETWORKS")
+# Proxies in front of smtpd, which tell by the PROXY protocol for whom they speak.
+POSTROOM_PROXY_NETWORKS = env_networks("POSTROOM_PROXY_NETWORKS")
 POSTROOM_LAB_ROUTES = env_text("POSTROOM_LAB_ROUTES")
 POSTROOM_LAB_BASE_PORT = env_port("POSTROOM_LAB_BASE_PORT", 2600)
 if POSTROOM_LAB:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
+from transport.smtpd.content import clean_spool
 from transport.smtpd.inherited import InheritedListener
 from transport.smtpd.listeners import Listeners
 from transport.smtpd.replies import SHUTTING_DOWN
@@ -30,17 +31,19 @@ class Daemon:
 
     async def start(self) -> None:
         """Start everything; listening begins once the configuration has been read."""
-        parts = (self.service.writer.run(), self.watch.run(), keep_up(self.service))
+        clean_spool()
+        service = self.service
+        parts = (service.writer.run(), service.crowd.watch(), self.watch.run(), keep_up(service))
         self._tasks = [asyncio.ensure_future(part) for part in parts]
 
     async def stop(self, grace: float = GRACE) -> None:
         """Take no more connections, let transactions finish, close the rest with 421."""
         self.service.is_stopping = True
         await self.listeners.close()
-        for session in [*self.service.sessions]:
+        for session in [*self.service.crowd.sessions]:
             session.stop()
         await self._sessions_end(grace)
-        for session in [*self.service.sessions]:
+        for session in [*self.service.crowd.sessions]:
             session.hang_up(SHUTTING_DOWN)
         await self._sessions_end(LAST_WORDS)
         for task in self._tasks:
@@ -52,7 +55,7 @@ class Daemon:
 
     async def _sessions_end(self, patience: float) -> None:
         deadline = asyncio.get_running_loop().time() + patience
-        while self.service.sessions and asyncio.get_running_loop().time() < deadline:
+        while self.service.crowd.sessions and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.05)
 
 

@@ -64,9 +64,9 @@ class Listeners:
             # One binding that cannot be had must not silence the others.
             logger.error("Cannot listen on %s: %s", binding, error.strerror)
             return
-        context = self._service.certificate.context if implicit_tls else None
+        # TLS from the first byte is the session's own to begin: it counts the connection before it does.
         server = await loop.create_server(
-            lambda: Session(self._service, loop), sock=listening, ssl=context, backlog=BACKLOG
+            lambda: Session(self._service, loop, implicit_tls=implicit_tls), sock=listening, backlog=BACKLOG
         )
         self._open[binding] = _Listener(server, implicit_tls)
         logger.info("Listening on %s%s.", binding, " with TLS" if implicit_tls else "")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import IO, TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from transport.message.address import Address, InvalidAddress, parse_path
 from transport.message.reply import Reply
@@ -11,7 +12,7 @@ from transport.routing.admission import Admission, admit_recipient, admit_sender
 from transport.routing.envelope import Client, Right
 from transport.smtpd import replies
 from transport.smtpd.acceptance import take_in
-from transport.smtpd.inbox import TooMuchData, read_whole
+from transport.smtpd.content import Spooled, SpoolFailed, TooMuchData
 from transport.smtpd.parameters import MailCommand, Refused, parse_mail, parse_rcpt
 from transport.smtpd.standing import platform_domain, relaying_client
 from transport.smtpd.transaction import Transaction
@@ -45,6 +46,8 @@ async def rcpt(session: Session, argument: str) -> Reply:
     transaction = session.transaction
     if transaction is None:
         return replies.MAIL_FIRST
+    if transaction.has_chunks:
+        return replies.RCPT_AFTER_BDAT
     command = parse_rcpt(argument, extended=session.is_extended)
     if len(transaction.recipients) >= transaction.recipient_limit:
         return replies.TOO_MANY_RECIPIENTS
@@ -73,30 +76,35 @@ async def data(session: Session, argument: str) -> Reply:
         return replies.MAIL_FIRST
     if not transaction.recipients:
         return replies.RCPT_FIRST
+    if transaction.has_chunks:
+        return replies.DATA_AFTER_BDAT
     session.answer(replies.START_DATA)
     await session.flush()
-    session.is_busy = False
+    session.content_begins()
     try:
-        content = await session.inbox.take_data(transaction.size_limit)
-    except TooMuchData as too_much:
-        if not too_much.in_step:
-            session.end(replies.MESSAGE_TOO_LARGE)
-        session.reset()
+        incoming = await session.inbox.take_data(transaction.size_limit)
+    except TooMuchData:
+        session.end(replies.MESSAGE_TOO_LARGE)
+    finally:
+        session.content_ends()
+    return await take_in_whole(session, transaction, incoming.finish)
+
+
+async def take_in_whole(session: Session, transaction: Transaction, finish: Callable[[], bytes | Spooled]) -> Reply:
+    """Return the reply to content that has come to its end; the transaction is over with it."""
+    try:
+        content = finish()
+        if isinstance(content, bytes):
+            return await take_in(session, transaction, content)
+        async with session.service.large:
+            whole = await asyncio.get_running_loop().run_in_executor(None, content.read)
+            return await take_in(session, transaction, whole)
+    except TooMuchData:
         return replies.MESSAGE_TOO_LARGE
-    finally:
-        session.is_busy = True
-    try:
-        return await _taken(session, transaction, content)
+    except SpoolFailed:
+        return replies.NO_SPACE
     finally:
         session.reset()
-
-
-async def _taken(session: Session, transaction: Transaction, content: bytes | IO[bytes]) -> Reply:
-    if isinstance(content, bytes):
-        return await take_in(session, transaction, content)
-    async with session.service.large:
-        whole = await asyncio.get_running_loop().run_in_executor(None, read_whole, content)
-        return await take_in(session, transaction, whole)
 
 
 def _parsed(path: str, *, smtputf8: bool, is_sender: bool = False) -> Address | None:

@@ -19,6 +19,8 @@ from typing_extensions import override
 from transport.message.reply import Reply
 from transport.smtpd.inbox import ConnectionEnded, Inbox
 from transport.smtpd.link import DatabaseAway
+from transport.smtpd.memory import Memory
+from transport.smtpd.pace import Pace
 from transport.smtpd.replies import IDLE_TOO_LONG, SESSION_TOO_LONG, UNAVAILABLE, wire
 
 logger = logging.getLogger(__name__)
@@ -30,19 +32,23 @@ LINGER: Final = 5.0  # for a client to take its last reply
 class Protocol(SMTP):
     """Bytes in and out, time-outs, TLS; a subclass gives the session its meaning."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, memory: Memory | None = None) -> None:
         # Not aiosmtpd's: what it prepares for each connection costs 0.3 ms and is not used here; nor is a StreamReader.
         asyncio.streams.FlowControlMixin.__init__(self, loop=loop)
         self._closed = self._ended = loop.create_future()
         self.loop = loop
-        self.inbox = Inbox()
+        self.inbox = Inbox(memory)
         self.stream: asyncio.Transport | None = None
         self.tls: ssl.SSLObject | None = None
         self.is_busy = False  # a command is at work: not idle, whatever the clock says
         self.idle_timeout = self.total_timeout = 300.0
+        self.received = 0  # octets
         self._out: list[bytes] = []
         self._serving: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self.is_tls_first = False
+        self._is_handshaking = False
+        self._pace: Pace | None = None  # while content comes
         self._started = self._seen = loop.time()
 
     @abstractmethod
@@ -65,7 +71,7 @@ class Protocol(SMTP):
 
     @override
     def data_received(self, data: bytes) -> None:
-        self._seen = self.loop.time()
+        self.received += len(data)
         self.inbox.feed(data)
 
     @override
@@ -79,6 +85,7 @@ class Protocol(SMTP):
         asyncio.streams.FlowControlMixin.connection_lost(self, error)
         self.stream = None
         self.inbox.feed_eof()
+        self.inbox.leave()
         if self._timer is not None:
             self._timer.cancel()
         if not self._ended.done():
@@ -87,10 +94,6 @@ class Protocol(SMTP):
 
     def _get_close_waiter(self, stream: Any) -> asyncio.Future[None]:
         return self._ended
-
-    def start_clock(self) -> None:
-        """Begin to watch for a client that is silent, or stays too long."""
-        self._timer = self.loop.call_later(min(self.idle_timeout, self.total_timeout), self._look_at_clock)
 
     # The session's side ------------------------------------------------------------------------------------
 
@@ -102,6 +105,11 @@ class Protocol(SMTP):
     def say(self, raw: bytes) -> None:
         self._out.append(raw)
 
+    def command_ends(self) -> None:
+        """The client's time for its next command begins."""
+        self.is_busy = False
+        self._seen = self.loop.time()
+
     async def flush(self) -> None:
         """Send what was said; wait if the client does not take it."""
         if self._out and self.stream is not None:
@@ -111,6 +119,7 @@ class Protocol(SMTP):
             return
         # Who does not take our replies is idle, whatever command it was that they answer.
         was_busy, self.is_busy = self.is_busy, False
+        self._seen = self.loop.time()
         try:
             await self._drain_helper()  # type: ignore[attr-defined]
         finally:
@@ -122,9 +131,23 @@ class Protocol(SMTP):
 
     async def start_tls(self, context: ssl.SSLContext) -> None:
         """Change to TLS; what came before in clear text is forgotten (RFC 3207 4.2)."""
-        assert self.stream is not None
         await self.flush()
         self.inbox.clear()
+        await self._shake_hands(context)
+
+    async def begin_in_tls(self, context: ssl.SSLContext) -> None:
+        """Hold the whole session in TLS (RFC 8314 3.3); what has come already is the client's handshake."""
+        early = self.inbox.take(len(self.inbox.buffer))
+        if early and self.stream is not None:
+            # Runs once `start_tls` has put its protocol in our place and waits for the handshake.
+            self.loop.call_soon(_hand_over, self.stream, early)
+        await self._shake_hands(context)
+
+    async def _shake_hands(self, context: ssl.SSLContext) -> None:
+        if self.stream is None or self.stream.is_closing():
+            raise ConnectionEnded
+        self._is_handshaking = True
+        self.is_busy, self._seen = False, self.loop.time()
         try:
             transport = await self.loop.start_tls(
                 self.stream, self, context, server_side=True, ssl_handshake_timeout=TLS_HANDSHAKE_TIMEOUT
@@ -133,6 +156,9 @@ class Protocol(SMTP):
             # An old version, no TLS at all, a client that leaves: theirs to mend, and no news to us.
             logger.debug("No TLS with a client: %s", error)
             raise ConnectionEnded from None
+        finally:
+            self._is_handshaking = False
+            self._seen = self.loop.time()
         if transport is None or self._ended.done():
             raise ConnectionEnded
         self.transport = self.stream = transport
@@ -144,7 +170,11 @@ class Protocol(SMTP):
         """End the connection with a last reply; a client that does not take it is cut off."""
         if reply is not None:
             self.answer(reply)
-        if self.stream is not None and not self.stream.is_closing():
+        if self._is_handshaking:
+            self._cut_off()  # between two layers nothing can be said
+        elif self.is_tls_first and self.tls is None and self.stream is not None:
+            self.stream.close()
+        elif self.stream is not None and not self.stream.is_closing():
             self.stream.write(b"".join(self._out))
             self.stream.close()
             if self._timer is not None:
@@ -178,15 +208,36 @@ class Protocol(SMTP):
             logger.error("A command failed", exc_info=error)
         return UNAVAILABLE
 
-    def _look_at_clock(self) -> None:
-        now = self.loop.time()
-        idle, total = now - self._seen, now - self._started
-        if self.stream is None:
+    # The clock's side: who is silent, slow, or stays too long ----------------------------------------------
+
+    def content_begins(self) -> None:
+        """From now on the client has to keep a pace instead of ending a line in time."""
+        self._pace = Pace(self.loop.time(), self.received)
+        self.is_busy = False
+
+    def content_ends(self) -> None:
+        self.is_busy, self._pace = True, None
+        self._seen = self.loop.time()
+
+    def look_at_clock(self, now: float, idle_timeout: float) -> None:
+        """End a connection whose time is up. The octets of half a line count for nothing: only its end does."""
+        if self.stream is None or self.is_busy or self.stream.is_closing():
             return
-        if total >= self.total_timeout and not self.is_busy:
+        if now - self._started >= self.total_timeout:
             self.hang_up(SESSION_TOO_LONG)
-        elif idle >= self.idle_timeout and not self.is_busy:
+        elif self._pace is not None:
+            if self._pace.is_too_slow(now, self.received, idle_timeout, is_held_up=self.inbox.is_paused):
+                self.hang_up(IDLE_TOO_LONG)
+        elif now - self._seen >= idle_timeout:
             self.hang_up(IDLE_TOO_LONG)
-        else:
-            left = min(self.idle_timeout - idle, self.total_timeout - total)
-            self._timer = self.loop.call_later(max(0.1, left), self._look_at_clock)
+
+
+def _hand_over(stream: asyncio.Transport, early: bytes) -> None:
+    """Give octets to the TLS protocol as if they had come a moment later."""
+    protocol = cast(asyncio.BufferedProtocol, stream.get_protocol())
+    while early:
+        room = memoryview(protocol.get_buffer(len(early)))
+        size = min(len(room), len(early))
+        room[:size] = early[:size]
+        early = early[size:]
+        protocol.buffer_updated(size)

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Awaitable, Mapping
-from typing import TYPE_CHECKING, Final, TypeVar
-from uuid import UUID
+from typing import Final, TypeVar
 
 from django.conf import settings
 
 from transport.queue.configuration import Configuration
 from transport.queue.snapshots import Decide, adecide
+from transport.routing.ranges import AddressRange, plain_address
 from transport.routing.receive import Binding
 from transport.routing.snapshot import Need
 from transport.smtpd.auth import Authenticator
 from transport.smtpd.certificate import Certificate
-from transport.smtpd.connectors import Connector, ConnectorTable, own_ports
+from transport.smtpd.connectors import ConnectorTable, own_ports
+from transport.smtpd.crowd import Crowd
 from transport.smtpd.link import Connection, Link
+from transport.smtpd.memory import Memory
 from transport.smtpd.refusals import Refusals
 from transport.smtpd.wakeup import WakeUp
 from transport.smtpd.writer import Writer
-
-if TYPE_CHECKING:
-    from transport.smtpd.session import Session
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -45,11 +43,11 @@ class Service:
         self.authenticator = Authenticator(self.look_ups)
         self.refusals = Refusals()
         self.large = asyncio.Semaphore(LARGE_AT_ONCE)
-        self.sessions: set[Session] = set()
+        self.crowd = Crowd()
+        self.memory = Memory()
+        self.proxies = [AddressRange.parse(network) for network in settings.POSTROOM_PROXY_NETWORKS]
         self.is_stopping = False
         self.hostname: str = settings.POSTROOM_HOSTNAME
-        self._by_connector: Counter[UUID] = Counter()
-        self._by_source: Counter[tuple[UUID, str]] = Counter()
 
     async def decide(self, decide: Decide[T]) -> T:
         """Ask routing; without waiting where the cache knows everything. Raises DatabaseAway."""
@@ -62,23 +60,9 @@ class Service:
 
         return await self.look_ups.run_again(load)
 
-    def has_room(self, connector: Connector, source: str) -> bool:
-        return (
-            self._by_connector[connector.id] < connector.max_connections
-            and self._by_source[connector.id, source] < connector.max_connections_per_source
-        )
-
-    def enter(self, session: Session, connector: Connector, source: str) -> None:
-        self.sessions.add(session)
-        self._by_connector[connector.id] += 1
-        self._by_source[connector.id, source] += 1
-
-    def leave(self, session: Session, connector: Connector, source: str) -> None:
-        self.sessions.discard(session)
-        self._by_connector[connector.id] -= 1
-        self._by_source[connector.id, source] -= 1
-        if not self._by_source[connector.id, source]:
-            del self._by_source[connector.id, source]
+    def is_proxy(self, address: str) -> bool:
+        """Say whether connections from there begin with a PROXY header."""
+        return bool(self.proxies) and any(one.holds(plain_address(address)) for one in self.proxies)
 
     async def close(self) -> None:
         self.wakeup.close()

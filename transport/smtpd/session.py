@@ -15,12 +15,14 @@ from transport.message.reply import Reply
 from transport.routing.envelope import Client, Origin
 from transport.routing.ranges import plain_address
 from transport.smtpd import replies
+from transport.smtpd.chunks import bdat
 from transport.smtpd.connectors import Connector
 from transport.smtpd.inbox import ConnectionEnded, LineTooLong
 from transport.smtpd.log_on import auth
 from transport.smtpd.mail import data, mail, rcpt
 from transport.smtpd.parameters import Refused
 from transport.smtpd.protocol import Protocol
+from transport.smtpd.proxy import BadProxyHeader, read_proxy_header
 from transport.smtpd.service import Service
 from transport.smtpd.transaction import Transaction
 
@@ -28,9 +30,11 @@ logger = logging.getLogger(__name__)
 
 LINE_LIMIT: Final = 2_048
 MAX_IDLE_COMMANDS: Final = 100
+MAX_COMMANDS: Final = 1_000  # between two messages that come through, besides one for each recipient allowed
 MAX_REFUSED_RECIPIENTS: Final = 50
 TURN: Final = 64  # commands of one client before the others get theirs
 MAX_NAME: Final = 255
+PROXY_PATIENCE: Final = 5.0  # seconds; the proxy protocol wants at least 3
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _IDLE_COMMANDS: Final = frozenset({"EHLO", "HELO", "NOOP", "RSET", "VRFY", "EXPN", "HELP"})
 
@@ -38,9 +42,10 @@ _IDLE_COMMANDS: Final = frozenset({"EHLO", "HELO", "NOOP", "RSET", "VRFY", "EXPN
 class Session(Protocol):
     connector: Connector
 
-    def __init__(self, service: Service, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(loop)
+    def __init__(self, service: Service, loop: asyncio.AbstractEventLoop, *, implicit_tls: bool = False) -> None:
+        super().__init__(loop, service.memory)
         self.service = service
+        self.is_tls_first = implicit_tls
         self.client = Client(Origin.ANONYMOUS)
         self.address = "127.0.0.1"
         self.relaying: list[Connector] = []
@@ -48,7 +53,7 @@ class Session(Protocol):
         self.is_extended = False
         self.transaction: Transaction | None = None
         self.refused_recipients = self.log_on_failures = 0
-        self._errors = self._idle_commands = 0
+        self._errors = self._idle_commands = self._commands = 0
         self._has_entered = False
 
     @property
@@ -61,7 +66,9 @@ class Session(Protocol):
         raise ConnectionEnded
 
     def reset(self) -> None:
-        self.transaction = None
+        if self.transaction is not None:
+            self.transaction = None
+            self.inbox.forget_content()
 
     def stop(self) -> None:
         """The daemon ends: who waits for the client is closed, a transaction may finish."""
@@ -72,11 +79,11 @@ class Session(Protocol):
     def left(self) -> None:
         if self._has_entered:
             self._has_entered = False
-            self.service.leave(self, self.connector, self.address)
+            self.service.crowd.leave(self, self.connector, self.address)
 
     @override
     async def serve(self) -> None:
-        self._meet()
+        await self._meet()
         self.answer(self._greeting())
         turn = 0
         while True:
@@ -92,7 +99,7 @@ class Session(Protocol):
                     await self._conclude(reply)
                 else:
                     self.answer(reply)
-            self.is_busy = False
+            self.command_ends()
             turn += 1
             if turn >= TURN:
                 turn = 0
@@ -101,26 +108,47 @@ class Session(Protocol):
 
     # Arriving ----------------------------------------------------------------------------------------------
 
-    def _meet(self) -> None:
-        """Find the receive connector; turn away who finds none, or finds it full."""
+    async def _meet(self) -> None:
+        """Find the receive connector; turn away who finds none, or finds it full. Then TLS, where it comes first."""
         assert self.stream is not None
         self.address = _plain(self.stream.get_extra_info("peername")[0])
+        if self.service.is_proxy(self.address):
+            await self._hear_proxy()
         local = self.stream.get_extra_info("sockname")[:2]
         choice = self.service.table.choose(local, self.address)
         logger.debug("%s at %s: %s", self.address, local, choice.why)
-        connector = choice.connector
-        if connector is None or self.service.is_stopping:
-            self.end(replies.NO_CONNECTOR if connector is None else replies.SHUTTING_DOWN)
-        if not self.service.has_room(connector, self.address):
-            self.end(replies.TOO_MANY_CONNECTIONS)
-        self._enter(connector)
+        if choice.connector is None:
+            self.end(replies.NO_CONNECTOR)
+        await self._enter(choice.connector)
+        if self.is_tls_first:
+            await self.begin_in_tls(self.service.certificate.context)
 
-    def _enter(self, connector: Connector) -> None:
+    async def _hear_proxy(self) -> None:
+        """Learn from the proxy in front of us who the client is; what is no header gets no answer."""
+        try:
+            async with asyncio.timeout(PROXY_PATIENCE):
+                while (header := read_proxy_header(self.inbox.buffer)) is None:
+                    await self.inbox.more()
+        except (BadProxyHeader, TimeoutError):
+            logger.warning("No PROXY header from %s, which is listed as a proxy.", self.address)
+            raise ConnectionEnded from None
+        size, address = header
+        self.inbox.take(size)
+        self.address = _plain(address) if address is not None else self.address
+
+    async def _enter(self, connector: Connector) -> None:
+        crowd = self.service.crowd
+        if crowd.is_at_limit(connector, self.address):
+            self.end(replies.TOO_MANY_CONNECTIONS)
         self.connector = connector
-        self.service.enter(self, connector, self.address)
-        self._has_entered = True
+        self.is_busy = True  # who waits for a place is not idle
         self.idle_timeout, self.total_timeout = connector.idle_timeout, connector.total_timeout
-        self.start_clock()
+        if not await crowd.enter(self, connector, self.address):
+            self.end(replies.NO_PLACE)
+        self._has_entered = True
+        if self.stream is None or self.service.is_stopping:
+            self.end(replies.SHUTTING_DOWN)
+        self.command_ends()
         self.relaying = self.service.table.relaying(connector, self.address)
         self.client = self._stranger()
 
@@ -153,10 +181,7 @@ class Session(Protocol):
         command = COMMANDS.get(verb.upper())
         if command is None:
             return replies.UNKNOWN_COMMAND
-        if verb.upper() in _IDLE_COMMANDS:
-            self._idle_commands += 1
-            if self._idle_commands > MAX_IDLE_COMMANDS:
-                self.end(replies.TOO_MANY_ERRORS)
+        self._count_command(verb.upper(), argument)
         try:
             return await command(self, argument.strip())
         except Refused as refused:
@@ -165,6 +190,14 @@ class Session(Protocol):
             raise
         except Exception as error:
             return self.trouble(error)
+
+    def _count_command(self, verb: str, argument: str) -> None:
+        """Lose patience with who keeps us busy and hands in nothing."""
+        self._idle_commands += verb in _IDLE_COMMANDS
+        # Chunks are content, and bounded as such; only empty ones could go on for ever.
+        self._commands += verb != "BDAT" or argument.startswith("0")
+        if self._idle_commands > MAX_IDLE_COMMANDS or self._commands > MAX_COMMANDS + self.connector.max_recipients:
+            self.end(replies.TOO_MANY_ERRORS)
 
     async def _conclude(self, reply: Reply) -> None:
         """Answer, and lose patience with who makes too many mistakes."""
@@ -179,7 +212,7 @@ class Session(Protocol):
         mistakes = self._errors + self.refused_recipients
         if is_protocol_error:
             self._errors += 1
-            if 0 < self.connector.max_protocol_errors < self._errors:
+            if 0 < self._errors_allowed() < self._errors:
                 self.answer(reply)
                 self.end(replies.TOO_MANY_ERRORS)
         if self.refused_recipients > MAX_REFUSED_RECIPIENTS:
@@ -190,16 +223,28 @@ class Session(Protocol):
             await self.flush()
             await asyncio.sleep(self.connector.tarpit_interval)
 
+    def _errors_allowed(self) -> int:
+        """Return how many errors are forgiven, 0 for any number; under pressure one."""
+        allowed = self.connector.max_protocol_errors
+        return min(allowed, 1) if self.service.crowd.is_pressed(self.connector) else allowed
+
     def accepted(self) -> None:
         """A message came through: this is no idler."""
-        self._idle_commands = 0
+        self._idle_commands = self._commands = 0
 
     async def ehlo(self, argument: str) -> Reply:
-        if not argument:
+        # RFC 6531 3.7.1: also with SMTPUTF8 the name is of A-labels.
+        if not argument or not argument.isascii():
             return replies.EHLO_SYNTAX
         self._greet(argument, is_extended=True)
         lines = [self.connector.hostname, "PIPELINING", f"SIZE {self.connector.max_message_size}", "8BITMIME"]
-        lines += ["SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES"]
+        lines += [
+            "SMTPUTF8",
+            "CHUNKING",
+            "DSN",
+            "ENHANCEDSTATUSCODES",
+            f"LIMITS RCPTMAX={self.connector.max_recipients}",
+        ]
         if self.connector.offers_tls and self.tls is None:
             lines.append("STARTTLS")
         if self.connector.offers_auth and self.tls is not None:
@@ -207,7 +252,7 @@ class Session(Protocol):
         return Reply(250, None, "\n".join(lines))
 
     async def hello(self, argument: str) -> Reply:
-        if not argument:
+        if not argument or not argument.isascii():
             return replies.HELO_SYNTAX
         self._greet(argument, is_extended=False)
         return Reply(250, None, self.connector.hostname)
@@ -224,7 +269,6 @@ class Session(Protocol):
         if not self.connector.offers_tls:
             return replies.NO_TLS_HERE
         self.answer(replies.READY_FOR_TLS)
-        self.is_busy = False
         await self.start_tls(self.service.certificate.context)
         # RFC 3207 4.2: what was said before, and by whom, is forgotten.
         self.reset()
@@ -249,10 +293,6 @@ class Session(Protocol):
     async def help(self, argument: str) -> Reply:
         return replies.HELP
 
-    async def bdat(self, argument: str) -> Reply:
-        # Not offered. What follows is content, and must not be taken for commands.
-        self.end(replies.NOT_IMPLEMENTED)
-
     async def quit(self, argument: str) -> Reply:
         if argument:
             return replies.NO_ARGUMENT
@@ -273,7 +313,7 @@ COMMANDS: Final[dict[str, Callable[[Session, str], Awaitable[Reply | None]]]] = 
     "MAIL": mail,
     "RCPT": rcpt,
     "DATA": data,
-    "BDAT": Session.bdat,
+    "BDAT": bdat,
     "RSET": Session.rset,
     "NOOP": Session.noop,
     "QUIT": Session.quit,

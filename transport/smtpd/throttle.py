@@ -5,10 +5,11 @@ A lock holds for a pair of account and address only, so that a stranger can shut
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
+
+from transport.smtpd.sources import source_of
 
 WINDOW: Final = 15 * 60.0
 MAX_REMEMBERED: Final = 50_000
@@ -38,16 +39,16 @@ class Throttle:
         return self._count(account, address) >= LOCK_PAIR or self._count("", address) >= LOCK_SOURCE
 
     def failed(self, account: str, address: str) -> None:
-        for key in ((account, _source(address)), ("", _source(address))):
+        for key in ((account, source_of(address)), ("", source_of(address))):
             self._failures.setdefault(key, _Failures(0, self._clock())).count += 1
         while len(self._failures) > MAX_REMEMBERED:
             del self._failures[next(iter(self._failures))]
 
     def succeeded(self, account: str, address: str) -> None:
-        self._failures.pop((account, _source(address)), None)
+        self._failures.pop((account, source_of(address)), None)
 
     def _count(self, account: str, address: str) -> int:
-        key = (account, _source(address))
+        key = (account, source_of(address))
         failures = self._failures.get(key)
         if failures is None:
             return 0
@@ -55,9 +56,3 @@ class Throttle:
             del self._failures[key]
             return 0
         return failures.count
-
-
-def _source(address: str) -> str:
-    """An IPv6 client owns its whole /64."""
-    parsed = ipaddress.ip_address(address)
-    return address if parsed.version == 4 else str(ipaddress.ip_network((parsed, 64), strict=False))

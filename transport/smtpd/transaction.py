@@ -20,6 +20,8 @@ class Transaction:
     recipients: list[str] = field(default_factory=list)
     options: dict[str, RecipientOptions] = field(default_factory=dict)
 
+    has_chunks: bool = False  # BDAT has begun
+
     # The decision at RCPT and the state of the configuration that it rests on, while there is one recipient.
     routing: Routing | None = None
     generation: int = -1

@@ -32,7 +32,8 @@ async def keep_up(service: Service) -> None:
 
     try:
         while True:
-            service.certificate.refresh()
+            # In a thread: there may be a certificate for each of many domains.
+            await asyncio.get_running_loop().run_in_executor(None, service.certificate.refresh)
             # The link tells of the trouble; the counts of these seconds may be lost.
             with suppress(DatabaseAway, psycopg.Error):
                 await link.run(beat)

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from transport.smtpd.inbox import ConnectionEnded, Inbox, LineTooLong, TooMuchData, read_whole
+from transport.smtpd.content import TooMuchData
+from transport.smtpd.inbox import ConnectionEnded, Inbox, LineTooLong
 
 
 async def content_of(*pieces: bytes, limit: int = 1_000_000) -> tuple[bytes, bytes]:
@@ -16,7 +17,8 @@ async def content_of(*pieces: bytes, limit: int = 1_000_000) -> tuple[bytes, byt
         inbox.feed(piece)
     inbox.feed_eof()
     content = await reading
-    return content if isinstance(content, bytes) else read_whole(content), bytes(inbox.buffer)
+    whole = content.finish()
+    return whole if isinstance(whole, bytes) else whole.read(), bytes(inbox.buffer)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 100])

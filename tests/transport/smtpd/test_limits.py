@@ -41,6 +41,18 @@ def test_content_above_the_limit_is_refused_at_its_end(limited: Limited) -> None
         assert client.data(CONTENT).startswith("250")
 
 
+def test_chunks_above_the_limit_are_refused_in_step(limited: Limited) -> None:
+    with limited(max_message_size=100_000).connect() as client:
+        client.ehlo()
+        client.envelope("x@y.example", "bob@contoso.example")
+        for _ in range(3):
+            client.send(b"BDAT 50000\r\n" + b"y" * 50_000)
+            assert client.hear().startswith("250")
+        assert client.say("BDAT 0 LAST").startswith("552 5.3.4")
+        client.envelope("x@y.example", "bob@contoso.example")
+        assert client.data(CONTENT).startswith("250")
+
+
 def test_content_without_an_end_is_cut_off(limited: Limited) -> None:
     with limited(max_message_size=100_000).connect() as client:
         client.ehlo()
@@ -131,7 +143,7 @@ def test_connections_of_one_source_are_counted(limited: Limited) -> None:
         with server.connect() as third:
             assert third.greeting.startswith("421 4.7.0")
         assert first.say("NOOP").startswith("250")
-    server.wait_until(lambda: not server.daemon.service.sessions)
+    server.wait_until(lambda: not server.daemon.service.crowd.sessions)
     with server.connect() as again:
         assert again.greeting.startswith("220")
 

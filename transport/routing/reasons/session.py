@@ -97,6 +97,16 @@ SESSIONS: Final = (
         reply=Reply(421, "4.7.0", "Too many concurrent connections from your address"),
     ),
     Reason(
+        "session.no_place",
+        Side.OURS,
+        _("All connections are taken"),
+        _(
+            "The receive connector has as many connections open as it may, and none became free in {seconds} seconds. "
+            "A server tries again by itself. If this lasts, an operator looks who holds them, or allows more."
+        ),
+        reply=Reply(421, "4.3.2", "All connections are in use, try again later"),
+    ),
+    Reason(
         "session.rate",
         Side.SENDER,
         _("Too many messages in a short time"),

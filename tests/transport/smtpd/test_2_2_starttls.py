@@ -56,7 +56,7 @@ def test_a_handshake_that_breaks_leaves_the_others_served_and_is_no_fault_of_our
         broken.send(b"\x16\x03\x01\x02\x00\x01\x00")
         assert other.say("NOOP") == "250 2.0.0 OK"
         broken.send(b"this is no TLS at all\r\n" * 40)
-        server.wait_until(lambda: len(server.daemon.service.sessions) == 1)
+        server.wait_until(lambda: len(server.daemon.service.crowd.sessions) == 1)
     with server.connect() as client:
         assert client.ehlo().startswith("250")
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
