@@ -24,6 +24,7 @@ from postroom.environment import (
     kept_secret,
 )
 from postroom.lab.config import LabConfig
+from transport.pressure.levels import parse_thresholds
 
 django_stubs_ext.monkeypatch()
 
@@ -66,6 +67,13 @@ POSTROOM_ADMIN_EMAIL = env_text("POSTROOM_ADMIN_EMAIL") or "operator@postroom.ex
 POSTROOM_ADMIN_PASSWORD = env_secret("POSTROOM_ADMIN_PASSWORD")
 POSTROOM_SMTPD_PROCESSES = env_int("POSTROOM_SMTPD_PROCESSES", 1, low=1, high=64)
 POSTROOM_WORKER_CONCURRENCY = env_int("POSTROOM_WORKER_CONCURRENCY", 2, low=1, high=64)
+# Thresholds of back pressure over the defaults (transport/pressure/levels.py), or "off".
+POSTROOM_BACK_PRESSURE = env_text("POSTROOM_BACK_PRESSURE", "off" if TESTING else "")
+try:
+    parse_thresholds("" if POSTROOM_BACK_PRESSURE == "off" else POSTROOM_BACK_PRESSURE)
+except ValueError as error:
+    raise EnvironmentProblem(f"POSTROOM_BACK_PRESSURE: {error}.") from None
+POSTROOM_METRICS_TOKEN = env_secret("POSTROOM_METRICS_TOKEN")
 POSTROOM_PUBLIC_URL = (
     env_text("POSTROOM_PUBLIC_URL")
     or f"http://{POSTROOM_BIND if ':' not in POSTROOM_BIND else f'[{POSTROOM_BIND}]'}:{POSTROOM_WEB_PORT}"

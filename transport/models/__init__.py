@@ -3,7 +3,7 @@
 from transport.models.figures import PlatformTraffic, QueueFigures, QueueOperation, RollUp, Traffic
 from transport.models.mailstore import Folder, MailboxBody, MailboxMessage
 from transport.models.message import Message, MessageBody
-from transport.models.platform import Heartbeat, RelayRefusal
+from transport.models.platform import Heartbeat, PressureChange, RelayRefusal
 from transport.models.queue import Delivery, DeliveryType, Queue, queue_id_for
 from transport.models.receive_connector import ReceiveConnector
 from transport.models.send_connector import AddressSpace, SendConnector, SmartHost
@@ -21,6 +21,7 @@ __all__ = [
     "Message",
     "MessageBody",
     "PlatformTraffic",
+    "PressureChange",
     "Queue",
     "QueueFigures",
     "QueueOperation",

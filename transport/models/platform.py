@@ -15,6 +15,7 @@ class Heartbeat(models.Model):
     process = models.CharField(primary_key=True, max_length=128)  # kind/host/pid
     kind = models.CharField(max_length=16)
     at = models.DateTimeField()
+    detail = models.JSONField(default=dict, db_default={})  # figures of the process, for /metrics
 
     class Meta:
         verbose_name = _("heart-beat")
@@ -23,6 +24,32 @@ class Heartbeat(models.Model):
     @override
     def __str__(self) -> str:
         return self.process
+
+
+class PressureChange(models.Model):
+    """One process's back pressure on one resource went from one level to another; kept for 30 days."""
+
+    class Level(models.IntegerChoices):
+        NORMAL = 0, _("normal")
+        MEDIUM = 1, _("medium")
+        HIGH = 2, _("high")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    process = models.CharField(_("process"), max_length=128)
+    at = models.DateTimeField(_("time"))
+    resource = models.CharField(_("resource"), max_length=32)
+    before = models.PositiveSmallIntegerField(_("before"), choices=Level.choices)
+    level = models.PositiveSmallIntegerField(_("level"), choices=Level.choices)
+    reading = models.FloatField(_("reading"))
+
+    class Meta:
+        verbose_name = _("change of back pressure")
+        verbose_name_plural = _("changes of back pressure")
+        ordering = ["-id"]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.resource}: {self.get_level_display()}"
 
 
 class RelayRefusal(models.Model):

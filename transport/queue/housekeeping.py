@@ -36,6 +36,7 @@ DELETE FROM transport_queue WHERE id IN (
 )
 """
 _DEAD_PROCESSES: Final = "DELETE FROM transport_heartbeat WHERE at < now() - interval '10 minutes'"
+_OLD_PRESSURE: Final = "DELETE FROM transport_pressurechange WHERE at < now() - interval '30 days'"
 _OLD_REFUSALS: Final = "DELETE FROM transport_relayrefusal WHERE at < now() - interval '30 days'"
 
 
@@ -53,6 +54,7 @@ async def _tidy() -> None:
         await connection.execute(_IDLE_QUEUES, [BATCH])
         await connection.execute(_DEAD_PROCESSES)
         await connection.execute(_OLD_REFUSALS)
+        await connection.execute(_OLD_PRESSURE)
 
 
 async def _in_batches(connection: AsyncConnection[Any], statement: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +31,7 @@ MAX_LOCAL_HOPS: Final = 8  # Exchange's MaxLocalHopCount: times that we have han
 
 async def take_in(session: Session, transaction: Transaction, content: bytes) -> Reply:
     """Return the reply to the end of DATA; 250 means that the message is on disk."""
+    since = time.monotonic()
     facts = digest(content, session.connector.max_header_size + 4096)
     refusal = _refusal(session, transaction, content, facts)
     if refusal is not None:
@@ -46,6 +48,7 @@ async def take_in(session: Session, transaction: Transaction, content: bytes) ->
     except NotStored:
         return replies.UNAVAILABLE
     session.accepted()
+    session.service.tally.accept(len(content), time.monotonic() - since)
     return replies.queued(facts.message_id or _made_up_id(batch), batch[0].id)
 
 

@@ -13,7 +13,7 @@ from transport.smtpd.inherited import InheritedListener
 from transport.smtpd.listeners import Listeners
 from transport.smtpd.replies import SHUTTING_DOWN
 from transport.smtpd.service import Service
-from transport.smtpd.upkeep import keep_up
+from transport.smtpd.upkeep import keep_up, watch_pressure
 from transport.smtpd.watch import Watch
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,13 @@ class Daemon:
         """Start everything; listening begins once the configuration has been read."""
         clean_spool()
         service = self.service
-        parts = (service.writer.run(), service.crowd.watch(), self.watch.run(), keep_up(service))
+        parts = (
+            service.writer.run(),
+            service.crowd.watch(),
+            self.watch.run(),
+            keep_up(service),
+            watch_pressure(service),
+        )
         self._tasks = [asyncio.ensure_future(part) for part in parts]
 
     async def stop(self, grace: float = GRACE) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from transport.message.address import Address, InvalidAddress, parse_path
 from transport.message.reply import Reply
+from transport.pressure.levels import Level
 from transport.routing.admission import Admission, admit_recipient, admit_sender
 from transport.routing.envelope import Client, Right
 from transport.smtpd import replies
@@ -28,6 +29,8 @@ async def mail(session: Session, argument: str) -> Reply:
         return replies.NESTED_MAIL
     if session.connector.require_tls and session.tls is None:
         return replies.TLS_REQUIRED
+    if await _is_put_off(session):
+        return replies.BUSY
     command = parse_mail(argument, extended=session.is_extended)
     address = _parsed(command.path, smtputf8=command.smtputf8, is_sender=True)
     client = await _client_for(session, address)
@@ -40,6 +43,21 @@ async def mail(session: Session, argument: str) -> Reply:
         return replies.MESSAGE_TOO_LARGE
     session.transaction = transaction
     return admission.reply
+
+
+async def _is_put_off(session: Session) -> bool:
+    """Under back pressure, slow strangers down or put the message off (reference §9)."""
+    pressure = session.service.pressure
+    if pressure.level is Level.NORMAL:
+        return False
+    now, is_stranger = asyncio.get_running_loop().time(), session.is_anonymous and not session.relaying
+    if pressure.puts_off(now, is_stranger=is_stranger):
+        return True
+    delay = pressure.delay(now, is_stranger=is_stranger)
+    if delay:
+        await session.flush()
+        await asyncio.sleep(delay)
+    return False
 
 
 async def rcpt(session: Session, argument: str) -> Reply:

@@ -9,6 +9,9 @@ from typing import Final, TypeVar
 
 from django.conf import settings
 
+from transport.pressure.levels import parse_thresholds
+from transport.pressure.pressure import Pressure
+from transport.pressure.readings import MachineReader
 from transport.queue.configuration import Configuration
 from transport.queue.snapshots import Decide, adecide
 from transport.routing.ranges import AddressRange, plain_address
@@ -21,6 +24,7 @@ from transport.smtpd.crowd import Crowd
 from transport.smtpd.link import Connection, Link
 from transport.smtpd.memory import Memory
 from transport.smtpd.refusals import Refusals
+from transport.smtpd.tally import Tally
 from transport.smtpd.wakeup import WakeUp
 from transport.smtpd.writer import Writer
 
@@ -29,10 +33,17 @@ T = TypeVar("T")
 
 # Content that was too long for memory is brought back for the commit by so few at a time.
 LARGE_AT_ONCE: Final = 2
+LARGEST_MESSAGE: Final = 36 * 1024 * 1024  # what a receive connector takes unless it is told otherwise
 
 
 class Service:
-    def __init__(self, *, ports: Mapping[str, Binding] | None = None, certificate: Certificate | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        ports: Mapping[str, Binding] | None = None,
+        certificate: Certificate | None = None,
+        pressure: Pressure | None = None,
+    ) -> None:
         self.ports = own_ports() if ports is None else ports
         self.certificate = certificate or Certificate()
         self.configuration = Configuration()
@@ -42,6 +53,8 @@ class Service:
         self.writer = Writer(Link("postroom smtpd writer"), self.wakeup.ring)
         self.authenticator = Authenticator(self.look_ups)
         self.refusals = Refusals()
+        self.tally = Tally()
+        self.pressure = pressure or _pressure_of_this_machine()
         self.large = asyncio.Semaphore(LARGE_AT_ONCE)
         self.crowd = Crowd()
         self.memory = Memory()
@@ -69,3 +82,8 @@ class Service:
         self.authenticator.close()
         await self.look_ups.close()
         await self.writer.close()
+
+
+def _pressure_of_this_machine() -> Pressure:
+    thresholds = parse_thresholds(settings.POSTROOM_BACK_PRESSURE) if settings.POSTROOM_BACK_PRESSURE != "off" else {}
+    return Pressure(MachineReader(settings.POSTROOM_DATA_DIR, LARGEST_MESSAGE), thresholds)

@@ -95,6 +95,8 @@ class Session(Protocol):
             self.is_busy = True
             reply = await self._obey(line)
             if reply is not None:
+                if reply.code >= 400:
+                    self.service.tally.refuse(reply)
                 if reply.code >= 500 or self.service.is_stopping:
                     await self._conclude(reply)
                 else:
@@ -143,6 +145,7 @@ class Session(Protocol):
         self.connector = connector
         self.is_busy = True  # who waits for a place is not idle
         self.idle_timeout, self.total_timeout = connector.idle_timeout, connector.total_timeout
+        self.service.tally.connect()
         if not await crowd.enter(self, connector, self.address):
             self.end(replies.NO_PLACE)
         self._has_entered = True

@@ -24,6 +24,7 @@ from tests import factories
 from tests.conftest import Contoso
 from transport.authentication.scram import make_verifier
 from transport.models import ReceiveConnector
+from transport.pressure.pressure import Pressure
 from transport.routing.receive import Binding
 from transport.smtpd.certificate import Certificate
 from transport.smtpd.daemon import Daemon
@@ -38,10 +39,15 @@ class Server:
     """A running daemon; `port` is by name of the platform's own ports."""
 
     def __init__(
-        self, folder: Path, ports: Mapping[str, int] | None = None, inherited: Iterable[InheritedListener] = ()
+        self,
+        folder: Path,
+        ports: Mapping[str, int] | None = None,
+        inherited: Iterable[InheritedListener] = (),
+        pressure: Pressure | None = None,
     ) -> None:
         self.ports = {name: free_port() for name in NAMES} | dict(ports or {})
         self._inherited = inherited
+        self._pressure = pressure
         self._is_stopped = False
         self._folder = folder
         self._loop = uvloop.new_event_loop()
@@ -55,7 +61,7 @@ class Server:
     async def _start(self) -> None:
         bindings = {name: Binding(ip_address("127.0.0.1"), port) for name, port in self.ports.items()}
         certificate = Certificate(self._folder / "certificates", "mail.contoso.example")
-        self.daemon = Daemon(Service(ports=bindings, certificate=certificate), self._inherited)
+        self.daemon = Daemon(Service(ports=bindings, certificate=certificate, pressure=self._pressure), self._inherited)
         await self.daemon.start()
         await asyncio.wait_for(self.daemon.watch.loaded.wait(), 10)
 

@@ -1,0 +1,1 @@
+"""Back pressure: mail is put off before a shortage does harm (Exchange's, reference §9)."""
