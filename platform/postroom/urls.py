@@ -8,6 +8,7 @@ from drf_spectacular.views import SpectacularAPIView
 
 from postroom.api.docs import ApiDocsView
 from postroom.health import healthz, readyz
+from postroom.metrics import metrics
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("postroom.console.urls")),
@@ -17,4 +18,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/docs/", ApiDocsView.as_view(url_name="api-schema"), name="api-docs"),
     path("healthz", healthz),
     path("readyz", readyz),
+    path("metrics", metrics),
 ]

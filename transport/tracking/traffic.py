@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from tenants.identifiers import first_uuid7_of
-from transport.models import PlatformTraffic, RollUp, Traffic
+from transport.models import RollUp, Traffic
 
 NAME: Final = "traffic"
 KEPT: Final = timedelta(days=31)
@@ -45,6 +45,16 @@ SELECT gen_random_uuid(), tenant_id, hour, {_NAMES} FROM summed
 WHERE EXISTS (SELECT 1 FROM tenants_tenant WHERE id = summed.tenant_id)
 ON CONFLICT (tenant_id, hour) DO UPDATE SET {_ADDED}
 """  # noqa: S608 - built from constants of this module
+# The hour under which the forgotten ones stand.
+FORGOTTEN: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FORGET: Final = f"""
+WITH gone AS (
+  DELETE FROM transport_platformtraffic WHERE hour < %(old)s AND hour > %(before)s RETURNING *
+)
+INSERT INTO transport_platformtraffic AS t (hour, {_NAMES})
+SELECT %(before)s, {", ".join(f"sum({name})" for name in _SUMS)} FROM gone HAVING count(*) > 0
+ON CONFLICT (hour) DO UPDATE SET {_ADDED}
+"""  # noqa: S608 - built from constants of this module
 
 
 def sum_up(now: datetime | None = None, settled: timedelta = SETTLED) -> int:
@@ -60,10 +70,14 @@ def sum_up(now: datetime | None = None, settled: timedelta = SETTLED) -> int:
 
 
 def forget(now: datetime | None = None) -> None:
-    """Drop hours that are older than the tracking log itself."""
+    """Drop hours that are older than the tracking log itself; the platform's go into one row, so that sums only grow.
+
+    /metrics shows the sum of all rows as a counter, and one that falls looks like a restart.
+    """
     old = (now or timezone.now()) - KEPT
     Traffic.objects.filter(hour__lt=old).delete()
-    PlatformTraffic.objects.filter(hour__lt=old).delete()
+    with connection.cursor() as cursor:
+        cursor.execute(_FORGET, {"old": old, "before": FORGOTTEN})
 
 
 def _add_slice(now: datetime, until: datetime) -> bool:

@@ -17,6 +17,7 @@ from transport.models import (
     MailboxMessage,
     Message,
     MessageBody,
+    PressureChange,
     Queue,
     RelayRefusal,
     TrackingEvent,
@@ -104,3 +105,10 @@ class RelayRefusalAdmin(ReadOnlyAdmin[RelayRefusal]):
 class HeartbeatAdmin(ReadOnlyAdmin[Heartbeat]):
     list_display = ["process", "kind", "at"]
     list_filter = ["kind"]
+
+
+@admin.register(PressureChange)
+class PressureChangeAdmin(ReadOnlyAdmin[PressureChange]):
+    list_display = ["at", "process", "resource", "before", "level", "reading"]
+    list_filter = ["resource", "level"]
+    ordering = ["-id"]
