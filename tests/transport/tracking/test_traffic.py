@@ -11,7 +11,7 @@ from tests.conftest import Contoso
 from tests.transport.workers import send
 from transport.models import EventId, PlatformTraffic, RollUp, Source, TrackingEvent, Traffic
 from transport.tracking.events import Subject, event, insert_events
-from transport.tracking.traffic import forget, sum_up
+from transport.tracking.traffic import FORGOTTEN, forget, sum_up
 
 pytestmark = pytest.mark.django_db
 AT_ONCE = timedelta(seconds=-1)
