@@ -14,6 +14,8 @@ class Actor:
     id: str
     name: str
     client_address: str | None = None
+    # While an object is brought back to an earlier version: its id and the version's number, for the audit log.
+    reverting: tuple[str, int] | None = None
 
     @classmethod
     def user(cls, user: User, client_address: str | None = None) -> Actor:

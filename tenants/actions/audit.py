@@ -6,16 +6,16 @@ from typing import Any
 from uuid import UUID
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db.models import Model
+from django.db.models import BinaryField, Model
 from django.utils.functional import Promise
 
 from tenants.actions.actor import Actor
+from tenants.actions.versions import keep_version
 from tenants.models import AuditEvent, Tenant
 
 HIDDEN = {
     "password",
     "verifier",
-    "password_encrypted",
     "digest",
     "verification_token",
     "dns_findings",
@@ -33,8 +33,13 @@ def audit(
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
 ) -> AuditEvent:
-    """Add one row: who did what to which object, and how it looked before and after."""
-    return AuditEvent.objects.create(
+    """Add one row: who did what to which object, and how it looked before and after.
+
+    Where the object is of a kind that keeps versions, its new one is written too (tenants/versioning.py).
+    """
+    object_id = str(obj.pk) if obj else ""
+    reverted_id, reverted_to = actor.reverting or ("", None)
+    event = AuditEvent.objects.create(
         tenant_id=tenant.pk if isinstance(tenant, Tenant) else tenant,
         actor_kind=actor.kind,
         actor_id=actor.id,
@@ -42,11 +47,15 @@ def audit(
         client_address=actor.client_address,
         action=action,
         object_type=obj._meta.model_name or "" if obj else "",
-        object_id=str(obj.pk) if obj else "",
+        object_id=object_id,
         object_name=str(obj)[:320] if obj else "",
         before=before,
         after=after,
+        reverted_to=reverted_to if obj and reverted_id == object_id else None,
     )
+    if obj is not None:
+        keep_version(event, obj)
+    return event
 
 
 def snapshot(obj: Model, **related: Any) -> dict[str, Any]:
@@ -54,7 +63,7 @@ def snapshot(obj: Model, **related: Any) -> dict[str, Any]:
     encoder = DjangoJSONEncoder()
     values = {}
     for field in obj._meta.concrete_fields:
-        if field.name in HIDDEN:
+        if field.name in HIDDEN or isinstance(field, BinaryField):
             continue
         value = field.value_from_object(obj)
         simple = value is None or isinstance(value, str | int | float | bool | list | dict)

@@ -9,12 +9,15 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, ProtectedError
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from tenants.actions.actor import Actor
 from tenants.actions.audit import audit, snapshot
+from tenants.identifiers import uuid7
 from tenants.models import AcceptedDomain, Tenant
 from tenants.names import domain_name, printable_name
 from tenants.problems import Problem, constraint_problems
+from tenants.versioning import Picture, Restoration, VersionedType, register
 from tenants.wakeups import configuration_changed
 
 
@@ -28,17 +31,18 @@ def create_accepted_domain(
     type: str = AcceptedDomain.Type.AUTHORITATIVE,
     match_subdomains: bool = False,
     is_default: bool | None = None,
+    pk: UUID | None = None,
 ) -> AcceptedDomain:
-    """Add a domain, unverified. The first one becomes the default."""
+    """Add a domain, unverified. The first one becomes the default. `pk` is the id of one that comes back."""
     ascii_name = domain_name(domain)
     name = printable_name(name)
     if AcceptedDomain.objects.filter(tenant=tenant).count() >= tenant.max_domains:
         raise Problem("limits.domains", limit=tenant.max_domains)
     first = not AcceptedDomain.objects.filter(tenant=tenant, is_default=True).exists()
-    if is_default and not first:
-        _no_default(tenant)
+    former = _no_default(tenant) if is_default and not first else None
     with constraint_problems(_problems(ascii_name, name or ascii_name)):
         row = AcceptedDomain.objects.create(
+            pk=pk or uuid7(),
             tenant=tenant,
             name=(name or ascii_name)[:64],
             domain=ascii_name,
@@ -48,6 +52,7 @@ def create_accepted_domain(
             verification_token=secrets.token_hex(16),
         )
     audit(actor=actor, tenant=tenant, action="accepted_domain.create", obj=row, after=snapshot(row))
+    _audit_former_default(actor, former)
     configuration_changed(tenant.pk)
     return row
 
@@ -62,8 +67,7 @@ def change_accepted_domain(*, actor: Actor, domain: AcceptedDomain, **changes: A
         if field not in {"name", "type", "match_subdomains", "is_default"}:
             raise Problem("domain.immutable", field=field, domain=domain.domain)
         setattr(domain, field, printable_name(value) if field == "name" else value)
-    if changes.get("is_default"):
-        _no_default(domain.tenant)
+    former = _no_default(domain.tenant, but=domain) if changes.get("is_default") else None
     with constraint_problems(_problems(domain.domain, domain.name)):
         domain.save(update_fields=[*changes])
     audit(
@@ -74,6 +78,7 @@ def change_accepted_domain(*, actor: Actor, domain: AcceptedDomain, **changes: A
         before=before,
         after=snapshot(domain),
     )
+    _audit_former_default(actor, former)
     configuration_changed(domain.tenant_id)
     return domain
 
@@ -121,8 +126,28 @@ def record_dns_findings(
     return domain
 
 
-def _no_default(tenant: Tenant) -> None:
-    AcceptedDomain.objects.filter(tenant=tenant, is_default=True).update(is_default=False)
+def _no_default(tenant: Tenant, but: AcceptedDomain | None = None) -> AcceptedDomain | None:
+    """Take the mark from the domain that is the default, unless it is `but`. Return it as it was."""
+    row = AcceptedDomain.objects.filter(tenant=tenant, is_default=True).first()
+    if row is None or row == but:
+        return None
+    AcceptedDomain.objects.filter(pk=row.pk).update(is_default=False)
+    return row
+
+
+def _audit_former_default(actor: Actor, row: AcceptedDomain | None) -> None:
+    """Tell that another domain is the default now, in the history of the one that was."""
+    if row is None:
+        return
+    before, row.is_default = snapshot(row), False
+    audit(
+        actor=actor,
+        tenant=row.tenant_id,
+        action="accepted_domain.change",
+        obj=row,
+        before=before,
+        after=snapshot(row),
+    )
 
 
 def _problems(domain: str, name: str) -> dict[str, Problem]:
@@ -143,3 +168,33 @@ def domain_for_address(tenant_id: UUID, domain: str) -> AcceptedDomain | None:
     rows = AcceptedDomain.objects.filter(tenant_id=tenant_id, domain__in=parents).order_by(F("domain"))
     usable = [row for row in rows if row.domain == domain or row.match_subdomains]
     return max(usable, key=lambda row: len(row.domain), default=None)
+
+
+def _restore(asked: Restoration) -> AcceptedDomain:
+    changes = dict(asked.changes)
+    if not changes.get("is_default"):
+        # One domain has to be the default, so the mark is given to another and never just taken away.
+        changes.pop("is_default", None)
+    if asked.current is None:
+        return create_accepted_domain(actor=asked.actor, tenant=asked.tenant, pk=asked.object_id, **changes)
+    return change_accepted_domain(actor=asked.actor, domain=asked.current, **changes)
+
+
+def _notes(current: AcceptedDomain | None, picture: Picture, actor_kind: str) -> list[str]:
+    notes = []
+    if current is None:
+        notes.append(gettext("The domain has to be verified again, with a new record."))
+    elif current.is_default and not picture["is_default"]:
+        notes.append(gettext("It stays the default domain. To change that, make another one the default."))
+    return notes
+
+
+register(
+    VersionedType(
+        AcceptedDomain,
+        ("name", "domain", "type", "match_subdomains", "is_default"),
+        picture=snapshot,
+        restore=_restore,
+        notes=_notes,
+    )
+)

@@ -39,5 +39,12 @@ def revoke_api_key(*, actor: Actor, key: ApiKey) -> ApiKey:
     if key.revoked_at is None:
         key.revoked_at = timezone.now()
         key.save(update_fields=["revoked_at"])
-        audit(actor=actor, tenant=key.tenant_id, action="api_key.revoke", obj=key)
+        audit(
+            actor=actor,
+            tenant=key.tenant_id,
+            action="api_key.revoke",
+            obj=key,
+            before={"revoked_at": None},
+            after={"revoked_at": key.revoked_at.isoformat()},
+        )
     return key

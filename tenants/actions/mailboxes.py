@@ -15,9 +15,11 @@ from tenants.actions.app_passwords import revoke_app_passwords_made_by
 from tenants.actions.audit import audit, snapshot
 from tenants.actions.domains import domain_for_address
 from tenants.actions.tenants import set_membership
+from tenants.identifiers import uuid7
 from tenants.models import EmailAddress, Mailbox, Membership, Tenant, User
 from tenants.names import local_key, printable_name, split_mailbox_address
 from tenants.problems import Problem, constraint_problems
+from tenants.versioning import Picture, Restoration, VersionedType, register
 from tenants.wakeups import configuration_changed
 
 MAX_QUOTA = 2**50
@@ -40,11 +42,16 @@ def create_mailbox(
     quota: int | None = None,
     enabled: bool = True,
     user: User | None = None,
+    pk: UUID | None = None,
 ) -> Mailbox:
-    """Create a mailbox with its addresses. `verifier` is a SCRAM verifier, never a password."""
+    """Create a mailbox with its addresses. `verifier` is a SCRAM verifier, never a password.
+
+    `pk` is the id of one that comes back.
+    """
     if Mailbox.objects.filter(tenant=tenant).count() >= tenant.max_mailboxes:
         raise Problem("limits.mailboxes", limit=tenant.max_mailboxes)
-    mailbox = Mailbox(tenant=tenant, display_name=display_name, verifier=verifier, enabled=enabled, user=user)
+    mailbox = Mailbox(id=pk or uuid7(), tenant=tenant, display_name=display_name, verifier=verifier, user=user)
+    mailbox.enabled = enabled
     if quota is not None:
         mailbox.quota = quota
     _check(mailbox)
@@ -166,3 +173,32 @@ def _wanted_addresses(tenant_id: UUID, inputs: Sequence[AddressInput]) -> dict[t
 def _picture(mailbox: Mailbox) -> dict[str, Any]:
     rows = EmailAddress.objects.filter(mailbox=mailbox)
     return snapshot(mailbox, addresses=[{"address": str(row), "is_primary": row.is_primary} for row in rows])
+
+
+def _restore(asked: Restoration) -> Mailbox:
+    changes = dict(asked.changes)
+    if "addresses" in changes:
+        changes["addresses"] = [AddressInput(one["address"], one["is_primary"]) for one in changes["addresses"]]
+    if asked.current is None:
+        return create_mailbox(actor=asked.actor, tenant=asked.tenant, pk=asked.object_id, **changes)
+    return change_mailbox(actor=asked.actor, mailbox=asked.current, **changes)
+
+
+def _notes(current: Mailbox | None, picture: Picture, actor_kind: str) -> list[str]:
+    if current is not None:
+        return [gettext("Letters, passwords and the log-in stay as they are.")]
+    return [
+        gettext("The mailbox comes back empty: its letters went with it."),
+        gettext("It has no password and no log-in until you set them."),
+    ]
+
+
+register(
+    VersionedType(
+        Mailbox,
+        ("display_name", "addresses", "enabled", "quota"),
+        picture=_picture,
+        restore=_restore,
+        notes=_notes,
+    )
+)

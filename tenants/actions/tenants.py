@@ -11,12 +11,15 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.text import slugify
+from django.utils.translation import gettext
 
 from tenants.actions.actor import Actor
 from tenants.actions.audit import audit, snapshot
 from tenants.models import Membership, Tenant, User
 from tenants.names import printable_name
+from tenants.permissions import Permission
 from tenants.problems import Problem, constraint_problems
+from tenants.versioning import Picture, Restoration, VersionedType, register
 from tenants.wakeups import configuration_changed
 
 CHANGEABLE = {
@@ -154,3 +157,24 @@ def set_membership(*, actor: Actor, tenant: Tenant, user: User, role: str | None
     row.save()
     audit(actor=actor, tenant=tenant, action="membership.set", obj=row, before=before, after={"role": role})
     return row
+
+
+def _restore(asked: Restoration) -> Tenant:
+    return change_tenant(actor=asked.actor, tenant=asked.current, **asked.changes)
+
+
+def _notes(current: Tenant | None, picture: Picture, actor_kind: str) -> list[str]:
+    return [gettext("Limits and status are the operator's, and stay as they are.")]
+
+
+register(
+    VersionedType(
+        Tenant,
+        tuple(sorted(CHANGEABLE)),
+        picture=snapshot,
+        restore=_restore,
+        notes=_notes,
+        permission=Permission.MANAGE_TENANT,
+        tenant_field="pk",
+    )
+)

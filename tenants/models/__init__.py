@@ -6,12 +6,14 @@ from tenants.models.key import ApiKey, IdempotentRequest
 from tenants.models.mailbox import AppPassword, EmailAddress, Mailbox
 from tenants.models.tenant import Tenant, TenantOwned
 from tenants.models.user import Membership, User
+from tenants.models.version import ConfigurationVersion
 
 __all__ = [
     "AcceptedDomain",
     "ApiKey",
     "AppPassword",
     "AuditEvent",
+    "ConfigurationVersion",
     "EmailAddress",
     "IdempotentRequest",
     "Mailbox",

@@ -64,11 +64,12 @@ def resume_queue(*, actor: Actor, queue: Queue) -> Queue:
 def resubmit_queue(*, actor: Actor, queue: Queue) -> Queue:
     """Route everything in the queue again, as Exchange's Retry-Queue -Resubmit; suspended messages stay."""
     row = _locked(queue)
+    before = _queue_picture(row)
     waiting = Delivery.objects.filter(queue=row, state__in=[_State.READY, _State.RETRY, _State.UNREACHABLE])
     _some(waiting).update(config_version=0, next_attempt_at=timezone.now())
     Queue.objects.filter(pk=row.pk).update(next_retry_at=None)
     row.next_retry_at = None
-    audit(actor=actor, tenant=row.tenant_id, action="queue.resubmit", obj=row)
+    audit(actor=actor, tenant=row.tenant_id, action="queue.resubmit", obj=row, before=before, after=_queue_picture(row))
     _route_again_on_commit(row)
     return row
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from tenants.actions.actor import Actor
 from tenants.actions.audit import audit, snapshot
+from tenants.identifiers import uuid7
 from tenants.models import Tenant
 from tenants.names import domain_name, printable_name
 from tenants.problems import Problem, constraint_problems
+from tenants.versioning import Picture, Restoration, VersionedType, register
 from tenants.wakeups import configuration_changed, platform_changed
 from transport.actions.bounds import RECEIVE, check_bounds
 from transport.models import ReceiveConnector
@@ -47,9 +51,14 @@ OPERATORS_FIELDS = TENANTS_FIELDS | {
 
 
 @transaction.atomic
-def create_receive_connector(*, actor: Actor, tenant: Tenant | None, name: str, **fields: Any) -> ReceiveConnector:
-    """Create a listener (no tenant; operators only) or a tenant's relay permission, not yet approved."""
-    connector = ReceiveConnector(tenant=tenant, bindings=["smtp"])
+def create_receive_connector(
+    *, actor: Actor, tenant: Tenant | None, name: str, pk: UUID | None = None, **fields: Any
+) -> ReceiveConnector:
+    """Create a listener (no tenant; operators only) or a tenant's relay permission, not yet approved.
+
+    `pk` is the id of one that comes back.
+    """
+    connector = ReceiveConnector(id=pk or uuid7(), tenant=tenant, bindings=["smtp"])
     if tenant is not None and "remote_ranges" not in fields:
         raise Problem("receive_connector.no_range", field="remote_ranges")
     _write(actor, connector, {"name": name, **fields})
@@ -83,9 +92,17 @@ def change_receive_connector(*, actor: Actor, connector: ReceiveConnector, **fie
 @transaction.atomic
 def approve_receive_connector(*, actor: Actor, connector: ReceiveConnector) -> ReceiveConnector:
     """Let a tenant's ranges count. Only an operator's face calls this."""
+    before = snapshot(connector)
     connector.approved_at = timezone.now()
     connector.save(update_fields=["approved_at"])
-    audit(actor=actor, tenant=connector.tenant_id, action="receive_connector.approve", obj=connector)
+    audit(
+        actor=actor,
+        tenant=connector.tenant_id,
+        action="receive_connector.approve",
+        obj=connector,
+        before=before,
+        after=snapshot(connector),
+    )
     _changed(connector)
     return connector
 
@@ -116,15 +133,22 @@ def ensure_default_receive_connectors(*, actor: Actor) -> None:
         auth_mechanisms=["tls"],
         permission_groups=["anonymous_users"],
     )
-    client = {"auth_mechanisms": ["tls", "basic_auth_require_tls"], "permission_groups": ["exchange_users"]}
+    client: dict[str, Any] = {
+        "auth_mechanisms": ["tls", "basic_auth_require_tls"],
+        "permission_groups": ["exchange_users"],
+    }
     create_receive_connector(actor=actor, tenant=None, name="Client Frontend", bindings=["submission"], **client)
     create_receive_connector(
         actor=actor, tenant=None, name="Client Frontend TLS", bindings=["submissions"], implicit_tls=True, **client
     )
 
 
+def _fields_of(actor_kind: str) -> set[str]:
+    return OPERATORS_FIELDS if actor_kind in {"operator", "system"} else TENANTS_FIELDS
+
+
 def _write(actor: Actor, connector: ReceiveConnector, fields: dict[str, Any]) -> None:
-    allowed = OPERATORS_FIELDS if actor.kind in {"operator", "system"} else TENANTS_FIELDS
+    allowed = _fields_of(actor.kind)
     for name, value in fields.items():
         if name not in allowed:
             raise Problem("api.unknown_field", field=name, name=name)
@@ -189,3 +213,33 @@ def _changed(connector: ReceiveConnector) -> None:
     platform_changed()
     if connector.tenant_id:
         configuration_changed(connector.tenant_id)
+
+
+def _restore(asked: Restoration) -> ReceiveConnector:
+    allowed = _fields_of(asked.actor.kind)
+    changes = {name: value for name, value in asked.changes.items() if name in allowed}
+    if asked.current is None:
+        return create_receive_connector(actor=asked.actor, tenant=asked.tenant, pk=asked.object_id, **changes)
+    if not changes:
+        raise Problem("version.operators_settings", number=asked.number)
+    return change_receive_connector(actor=asked.actor, connector=asked.current, **changes)
+
+
+def _notes(current: ReceiveConnector | None, picture: Picture, actor_kind: str) -> list[str]:
+    notes = []
+    if current is None or list(current.remote_ranges) != picture["remote_ranges"]:
+        notes.append(gettext("The address ranges wait for the operator's approval again."))
+    if OPERATORS_FIELDS - _fields_of(actor_kind):
+        notes.append(gettext("What only the operator sets stays as it is, whatever the version says."))
+    return notes
+
+
+register(
+    VersionedType(
+        ReceiveConnector,
+        ("name", "remote_ranges", *sorted(OPERATORS_FIELDS - {"name", "remote_ranges"})),
+        picture=snapshot,
+        restore=_restore,
+        notes=_notes,
+    )
+)

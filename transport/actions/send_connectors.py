@@ -6,16 +6,20 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext
 
 from tenants.actions.actor import Actor
 from tenants.actions.audit import audit, snapshot
+from tenants.identifiers import uuid7
 from tenants.models import Tenant
 from tenants.names import domain_name, printable_name
 from tenants.problems import Problem, constraint_problems
 from tenants.secrets import encrypt
+from tenants.versioning import Picture, Restoration, VersionedType, register
 from tenants.wakeups import configuration_changed
 from transport.actions.bounds import SEND, check_bounds
 from transport.actions.queue import hurry_queues_of
@@ -64,10 +68,11 @@ def create_send_connector(
     address_spaces: Sequence[SpaceInput],
     smart_hosts: Sequence[HostInput] = (),
     password: str | None = None,
+    pk: UUID | None = None,
     **fields: Any,
 ) -> SendConnector:
-    """Create a connector with its address spaces and smart hosts."""
-    connector = SendConnector(tenant=tenant)
+    """Create a connector with its address spaces and smart hosts. `pk` is the id of one that comes back."""
+    connector = SendConnector(id=pk or uuid7(), tenant=tenant)
     _write(connector, {"name": name, **fields}, address_spaces, smart_hosts, password)
     audit(actor=actor, tenant=tenant, action="send_connector.create", obj=connector, after=picture(connector))
     configuration_changed(tenant.pk)
@@ -220,10 +225,15 @@ def _check_whole(connector: SendConnector) -> None:
 
 
 def picture(connector: SendConnector) -> dict[str, Any]:
-    """Return a connector with all that hangs on it, for the audit log."""
+    """Return a connector with all that hangs on it, for the audit log and its versions."""
     spaces = AddressSpace.objects.filter(connector=connector)
     hosts = SmartHost.objects.filter(connector=connector)
-    return snapshot(connector, address_spaces=[str(row) for row in spaces], smart_hosts=[str(row) for row in hosts])
+    return snapshot(
+        connector,
+        address_spaces=[{"pattern": row.pattern, "cost": row.cost} for row in spaces],
+        smart_hosts=[{"host": row.host, "port": row.port} for row in hosts],
+        has_password=bool(connector.password_encrypted),
+    )
 
 
 def _problems(connector: SendConnector) -> dict[str, Problem]:
@@ -234,3 +244,37 @@ def _problems(connector: SendConnector) -> dict[str, Problem]:
         "send_connector_tls_known": Problem("connector.invalid_choice", field="tls", value=connector.tls),
         "send_connector_auth_has_user_name": Problem("connector.no_user_name", field="username"),
     }
+
+
+def _restore(asked: Restoration) -> SendConnector:
+    changes = {name: value for name, value in asked.changes.items() if name != "has_password"}
+    if "address_spaces" in changes:
+        changes["address_spaces"] = [SpaceInput(one["pattern"], one["cost"]) for one in changes["address_spaces"]]
+    if "smart_hosts" in changes:
+        changes["smart_hosts"] = [HostInput(one["host"], one["port"]) for one in changes["smart_hosts"]]
+    if asked.secret:
+        changes["password"] = asked.secret
+    if not changes:  # whether there is a password is told, and no version holds one
+        raise Problem("version.nothing_to_revert", number=asked.number)
+    if asked.current is None:
+        return create_send_connector(actor=asked.actor, tenant=asked.tenant, pk=asked.object_id, **changes)
+    return change_send_connector(actor=asked.actor, connector=asked.current, **changes)
+
+
+def _notes(current: SendConnector | None, picture: Picture, actor_kind: str) -> list[str]:
+    if current is None:
+        lost = gettext("The password for the smart host was not kept: give it again.")
+        return [lost] if picture["auth"] != SendConnector.Auth.NONE else []
+    return [gettext("The password stays as it is now.")] if current.password_encrypted else []
+
+
+register(
+    VersionedType(
+        SendConnector,
+        ("name", "address_spaces", "smart_hosts", *sorted(CHANGEABLE - {"name"}), "has_password"),
+        picture=picture,
+        restore=_restore,
+        notes=_notes,
+        takes_secret=True,
+    )
+)

@@ -1,4 +1,4 @@
-"""Tidying up once a minute: days of the big tables, old messages, queues that nothing is in, dead processes."""
+"""Tidying up once a minute: days of the big tables, old messages and versions, idle queues, dead processes."""
 
 from __future__ import annotations
 
@@ -38,6 +38,17 @@ DELETE FROM transport_queue WHERE id IN (
 _DEAD_PROCESSES: Final = "DELETE FROM transport_heartbeat WHERE at < now() - interval '10 minutes'"
 _OLD_PRESSURE: Final = "DELETE FROM transport_pressurechange WHERE at < now() - interval '30 days'"
 _OLD_REFUSALS: Final = "DELETE FROM transport_relayrefusal WHERE at < now() - interval '30 days'"
+# Versions of the configuration are kept for a year, and 50 of each object however old; their numbers have no gaps.
+_OLD_VERSIONS: Final = """
+DELETE FROM tenants_configurationversion WHERE id IN (
+  SELECT old.id FROM tenants_configurationversion new
+  JOIN tenants_configurationversion old
+    ON old.tenant_id = new.tenant_id AND old.object_type = new.object_type AND old.object_id = new.object_id
+    AND old.number = new.number - 50
+  WHERE new.number > 50 AND old.id < first_uuid7_of(now() - interval '1 year')
+  ORDER BY old.id LIMIT %s
+)
+"""
 
 
 def housekeep() -> None:
@@ -55,6 +66,7 @@ async def _tidy() -> None:
         await connection.execute(_DEAD_PROCESSES)
         await connection.execute(_OLD_REFUSALS)
         await connection.execute(_OLD_PRESSURE)
+        await _in_batches(connection, _OLD_VERSIONS)
 
 
 async def _in_batches(connection: AsyncConnection[Any], statement: str) -> None:

@@ -8,7 +8,8 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from tenants.identifiers import first_uuid7_of
+from tenants.identifiers import first_uuid7_of, uuid7_at
+from tenants.models import ConfigurationVersion
 from tests.conftest import Contoso
 from tests.transport.delivery.stub import StubSmtp
 from tests.transport.workers import WITH_WORKERS, deliver, send
@@ -126,3 +127,29 @@ def test_the_sweep_delivers_without_a_broker(contoso: Contoso, peer: StubSmtp, t
     send(contoso.alice_mailbox, "x@elsewhere.example")
     call_command("sweep", deliver=True)
     assert TrackingEvent.objects.filter(event_id="SEND").count() == 1
+
+
+def test_fifty_versions_of_each_object_stay_and_all_of_the_last_year(contoso: Contoso) -> None:
+    often, seldom, lately = (UUID(int=number) for number in range(3))
+    keep_versions(contoso, often, 53, days_ago=400)
+    keep_versions(contoso, seldom, 50, days_ago=400)
+    keep_versions(contoso, lately, 53, days_ago=300)
+    housekeep()
+    kept = {pk: ConfigurationVersion.objects.filter(object_id=pk).order_by("number") for pk in (often, seldom, lately)}
+    assert [kept[often][0].number, *map(len, kept.values())] == [4, 50, 50, 53]
+
+
+def keep_versions(contoso: Contoso, object_id: UUID, count: int, *, days_ago: int) -> None:
+    at = timezone.now() - timedelta(days=days_ago)
+    ConfigurationVersion.objects.bulk_create(
+        ConfigurationVersion(
+            id=uuid7_at(int(at.timestamp() * 1000)),
+            tenant=contoso.tenant,
+            object_type="mailbox",
+            object_id=object_id,
+            number=number,
+            at=at,
+            config_version=number,
+        )
+        for number in range(1, count + 1)
+    )

@@ -21,6 +21,7 @@ from transport.routing.reasons import (
     routes,
     senders,
     session,
+    versions,
 )
 from transport.routing.reasons.reason import Fix, Reason, Side
 from transport.routing.wording import Facts, Translate, fill, gettext_noop
@@ -48,6 +49,7 @@ REASONS: Final[dict[str, Reason]] = _registered(
     connectors.REASONS,
     requests.REASONS,
     checks.REASONS,
+    versions.REASONS,
 )
 
 UNKNOWN: Final = Reason(
