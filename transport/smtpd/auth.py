@@ -1,4 +1,4 @@
-"""Log-ins of mailbox users (RFC 4954): AUTH PLAIN (RFC 4616) and LOGIN, checked against SCRAM verifiers.
+"""Log-ins of mailbox users (RFC 4954): PLAIN (RFC 4616), LOGIN and SCRAM-SHA-256 against SCRAM verifiers.
 
 A mailbox has its own password and any number of app passwords; what was typed says by its form and its first letters
 which one verifier it can match. A name that nobody has costs the same work as a wrong password. A right one is
@@ -18,8 +18,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from django.conf import settings
+
 from transport.authentication.app_passwords import as_app_password, prefix_of
-from transport.authentication.scram import dummy_verify, verify
+from transport.authentication.scram import dummy_verify, parse_verifier, verify
+from transport.authentication.scram_exchange import ClientFirst, ScramExchange, stand_in
 from transport.message.address import Address, InvalidAddress, parse_address
 from transport.smtpd.link import Connection, Link
 from transport.smtpd.throttle import Throttle
@@ -84,13 +87,38 @@ class Authenticator:
 
     async def check(self, credentials: Credentials, client_address: str) -> Account | None:
         """Return the account, or None; raises DatabaseAway."""
-        account = credentials.name.strip().casefold()[:320]
+        account = _throttled(credentials.name)
         app_password = as_app_password(credentials.password)
         candidates = await self._candidates(credentials.name, prefix_of(app_password))
         await asyncio.sleep(self.throttle.delay(account, client_address))
         found = None
         if not self.throttle.is_locked(account, client_address):
             found = await self._verified(credentials.password, app_password, candidates)
+        return self._noted(found, account, client_address)
+
+    async def begin_scram(self, first: ClientFirst) -> tuple[ScramExchange, Account | None]:
+        """Return an exchange with who it would log in: a mailbox by its own password, never by an app password.
+
+        SCRAM wants the salt before the client shows which of its passwords it has. Where one name is several
+        mailboxes it is the first. Raises DatabaseAway.
+        """
+        for mailbox_id, tenant_id, verifier, _ in await self._candidates(first.name, ""):
+            if (parsed := parse_verifier(verifier)) is not None:
+                return ScramExchange(first, parsed), Account(tenant_id, mailbox_id)
+        return ScramExchange(first, stand_in(_throttled(first.name), settings.SECRET_KEY.encode())), None
+
+    async def check_scram(
+        self, first: ClientFirst, final: str, begun: tuple[ScramExchange, Account | None], client_address: str
+    ) -> tuple[str, Account] | None:
+        """Return the server's last message and the account, or None."""
+        account, (exchange, candidate) = _throttled(first.name), begun
+        await asyncio.sleep(self.throttle.delay(account, client_address))
+        proof = exchange.conclude(final)
+        is_right = proof is not None and not self.throttle.is_locked(account, client_address)
+        found = self._noted(candidate if is_right else None, account, client_address)
+        return (proof, found) if proof is not None and found is not None else None
+
+    def _noted(self, found: Account | None, account: str, client_address: str) -> Account | None:
         if found is None:
             self.throttle.failed(account, client_address)
         else:
@@ -134,3 +162,8 @@ class Authenticator:
 
     def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _throttled(name: str) -> str:
+    """Return the name under which its failures are counted."""
+    return name.strip().casefold()[:320]

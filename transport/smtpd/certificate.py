@@ -7,6 +7,7 @@ import fcntl
 import logging
 import os
 import ssl
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,28 +23,36 @@ LIFETIME: Final = datetime.timedelta(days=3650)
 
 
 class Certificate:
-    """The server's TLS context; `refresh` takes up changed files, also for connections to come on open listeners."""
+    """The server's TLS context; `refresh` takes up changed files, also for connections to come on open listeners.
+
+    Beside `smtp.crt` there may be others, each with its key: a client that names one of their names (SNI, RFC 6066 3)
+    is shown that one, everybody else the first.
+    """
 
     def __init__(self, folder: Path | None = None, hostname: str | None = None) -> None:
-        folder = folder or settings.POSTROOM_DATA_DIR / "certificates"
-        self._certificate, self._key = folder / "smtp.crt", folder / "smtp.key"
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / ".lock", "w") as lock:
+        self._folder = folder or settings.POSTROOM_DATA_DIR / "certificates"
+        self._certificate, self._key = self._folder / "smtp.crt", self._folder / "smtp.key"
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with open(self._folder / ".lock", "w") as lock:
             # Two processes that start together must not mix the key of one with the certificate of the other.
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not self._certificate.exists():
                 make_self_signed(self._certificate, self._key, hostname or settings.POSTROOM_HOSTNAME)
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._seen = self._stamp()
+        self.context = new_context()
+        self.context.sni_callback = self._choose
+        self._seen = _stamp(self._certificate, self._key)
+        self._others: dict[Path, _Other] = {}
+        self._by_name: dict[str, ssl.SSLContext] = {}
         self._load()
+        self._refresh_others()
 
     def _load(self) -> None:
         self.context.load_cert_chain(self._certificate, self._key)
 
     def refresh(self) -> None:
         """Load the files again if they changed; keep what we have if they do not fit."""
-        stamp = self._stamp()
+        self._refresh_others()
+        stamp = _stamp(self._certificate, self._key)
         if stamp == self._seen or stamp is None:
             return
         self._seen = stamp
@@ -54,11 +63,71 @@ class Certificate:
         else:
             logger.info("The certificate was loaded anew.")
 
-    def _stamp(self) -> tuple[int, int] | None:
+    def _choose(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+        """Show the certificate of the name that the client asks for."""
+        found = self._by_name.get(name.lower()) if name else None
+        if found is None and name:
+            found = self._by_name.get("*." + name.lower().partition(".")[2])
+        if found is not None:
+            connection.context = found
+
+    def _refresh_others(self) -> None:
+        paths = [path for path in sorted(self._folder.glob("*.crt")) if path != self._certificate]
+        stamps = {path: _stamp(path, path.with_suffix(".key")) for path in paths}
+        if stamps == {path: other.stamp for path, other in self._others.items()}:
+            return
+        self._others = {path: self._other(path, stamp) for path, stamp in stamps.items()}
+        self._by_name = {
+            name: other.context for other in self._others.values() if other.context is not None for name in other.names
+        }
+
+    def _other(self, path: Path, stamp: Stamp | None) -> _Other:
+        known = self._others.get(path)
+        if stamp is None or (known is not None and known.stamp == stamp):
+            return known or _Other(stamp)
+        context = new_context()
         try:
-            return self._certificate.stat().st_mtime_ns, self._key.stat().st_mtime_ns
-        except FileNotFoundError:
-            return None
+            context.load_cert_chain(path, path.with_suffix(".key"))
+            names = names_of(path.read_bytes())
+        except (ssl.SSLError, OSError, ValueError) as error:
+            logger.error("The certificate %s cannot be used: %s", path.name, error)
+            return _Other(stamp, known.context, known.names) if known is not None else _Other(stamp)
+        return _Other(stamp, context, names)
+
+
+Stamp = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Other:
+    """A certificate for names of its own, or one that cannot be used (without a context)."""
+
+    stamp: Stamp | None
+    context: ssl.SSLContext | None = None
+    names: tuple[str, ...] = ()
+
+
+def new_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def names_of(pem: bytes) -> tuple[str, ...]:
+    """Return the DNS names of a certificate, in lower case; `*.` stands for one label."""
+    certificate = x509.load_pem_x509_certificate(pem)
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(name.lower() for name in extension.value.get_values_for_type(x509.DNSName))
+
+
+def _stamp(certificate: Path, key: Path) -> Stamp | None:
+    try:
+        return certificate.stat().st_mtime_ns, key.stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
 
 
 def make_self_signed(certificate: Path, key: Path, hostname: str) -> None:

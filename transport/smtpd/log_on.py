@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
+from transport.authentication.scram_exchange import BadScramMessage, read_client_first
 from transport.message.reply import Reply
 from transport.routing.envelope import Client, Origin
 from transport.smtpd import replies
@@ -24,17 +26,15 @@ async def auth(session: Session, argument: str) -> Reply:
     mechanism, _, initial = argument.partition(" ")
     if not mechanism or " " in initial.strip():
         return replies.AUTH_SYNTAX
-    match mechanism.upper():
-        case "PLAIN":
-            credentials = await _plain(session, initial.strip())
-        case "LOGIN":
-            credentials = await _login(session, initial.strip())
-        case _:
-            return replies.UNKNOWN_MECHANISM
+    exchange = MECHANISMS.get(mechanism.upper())
+    if exchange is None:
+        return replies.UNKNOWN_MECHANISM
     try:
-        account = await session.service.authenticator.check(credentials, session.address)
+        account = await exchange(session, initial.strip())
     except DatabaseAway:
         return replies.AUTH_UNAVAILABLE
+    except BadScramMessage:
+        return replies.AUTH_UNDECODABLE
     return _failed(session) if account is None else _succeeded(session, account)
 
 
@@ -72,25 +72,58 @@ def _succeeded(session: Session, account: Account) -> Reply:
     return replies.AUTHENTICATED
 
 
-async def _plain(session: Session, initial: str) -> Credentials:
-    text = initial or await _ask(session, b"")
-    credentials = plain_credentials("" if text == "=" else text)
+async def _plain(session: Session, initial: str) -> Account | None:
+    credentials = plain_credentials(_given(initial) if initial else await _ask(session, b""))
     if credentials is None:
         raise Refused(replies.AUTH_UNDECODABLE)
-    return credentials
+    return await session.service.authenticator.check(credentials, session.address)
 
 
-async def _login(session: Session, initial: str) -> Credentials:
-    name = decode_response(initial or await _ask(session, b"Username:"))
+async def _login(session: Session, initial: str) -> Account | None:
+    name = decode_response(_given(initial) if initial else await _ask(session, b"Username:"))
     password = decode_response(await _ask(session, b"Password:")) if name is not None else None
     if name is None or password is None:
         raise Refused(replies.AUTH_UNDECODABLE)
-    return Credentials(name, password)
+    return await session.service.authenticator.check(Credentials(name, password), session.address)
+
+
+async def _scram(session: Session, initial: str) -> Account | None:
+    authenticator = session.service.authenticator
+    first = read_client_first(_decoded(_given(initial) if initial else await _ask(session, b"")))
+    begun = await authenticator.begin_scram(first)
+    final = _decoded(await _ask(session, begun[0].challenge.encode()))
+    result = await authenticator.check_scram(first, final, begun, session.address)
+    if result is None:
+        return None
+    # RFC 4954 4: what the server says last is one more challenge, to which the client answers nothing.
+    proof, account = result
+    if await _ask(session, proof.encode()):
+        raise Refused(replies.AUTH_UNDECODABLE)
+    return account
+
+
+MECHANISMS: Final[dict[str, Callable[[Session, str], Awaitable[Account | None]]]] = {
+    "PLAIN": _plain,
+    "LOGIN": _login,
+    "SCRAM-SHA-256": _scram,
+}
+
+
+def _given(initial: str) -> str:
+    """Return the initial response; one that is empty is written as an equals sign (RFC 4954 4)."""
+    return "" if initial == "=" else initial
+
+
+def _decoded(text: str) -> str:
+    decoded = decode_response(text)
+    if decoded is None:
+        raise BadScramMessage
+    return decoded
 
 
 async def _ask(session: Session, challenge: bytes) -> str:
     session.say(b"334 " + b64encode(challenge) + b"\r\n")
-    session.is_busy = False
+    session.command_ends()
     try:
         while (line := session.inbox.take_line(RESPONSE_LIMIT)) is None:
             await session.more()

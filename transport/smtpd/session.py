@@ -18,7 +18,7 @@ from transport.smtpd import replies
 from transport.smtpd.chunks import bdat
 from transport.smtpd.connectors import Connector
 from transport.smtpd.inbox import ConnectionEnded, LineTooLong
-from transport.smtpd.log_on import auth
+from transport.smtpd.log_on import MECHANISMS, auth
 from transport.smtpd.mail import data, mail, rcpt
 from transport.smtpd.parameters import Refused
 from transport.smtpd.protocol import Protocol
@@ -251,7 +251,7 @@ class Session(Protocol):
         if self.connector.offers_tls and self.tls is None:
             lines.append("STARTTLS")
         if self.connector.offers_auth and self.tls is not None:
-            lines.append("AUTH PLAIN LOGIN")
+            lines.append(f"AUTH {' '.join(MECHANISMS)}")
         return Reply(250, None, "\n".join(lines))
 
     async def hello(self, argument: str) -> Reply:
