@@ -4,6 +4,7 @@ from tenants.models.audit import AuditEvent
 from tenants.models.domain import AcceptedDomain
 from tenants.models.key import ApiKey, IdempotentRequest
 from tenants.models.mailbox import AppPassword, EmailAddress, Mailbox
+from tenants.models.send_as import SendAsGrant
 from tenants.models.tenant import Tenant, TenantOwned
 from tenants.models.user import Membership, User
 from tenants.models.version import ConfigurationVersion
@@ -18,6 +19,7 @@ __all__ = [
     "IdempotentRequest",
     "Mailbox",
     "Membership",
+    "SendAsGrant",
     "Tenant",
     "TenantOwned",
     "User",

@@ -69,6 +69,7 @@ POST: dict[str, set[Permission]] = {
     "mailbox-log-in-remove": CONFIGURE,
     "mailbox-app-revoke": RESET,
     "mailbox-delete": CONFIGURE,
+    "mailbox-send-as": CONFIGURE,
     "send-connector-internet": CONFIGURE,
     "send-connector-enable": CONFIGURE,
     "send-connector-delete": CONFIGURE,
