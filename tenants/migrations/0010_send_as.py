@@ -9,7 +9,7 @@ from tenants.rls import guard, within
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tenants", "0008_app_passwords"),
+        ("tenants", "0009_audit_search_and_versions"),
     ]
 
     operations = [
