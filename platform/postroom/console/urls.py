@@ -80,4 +80,6 @@ urlpatterns = [
     path("mail/<uuid:pk>/attachments/<int:number>/", mail.attachment, name="mail-attachment"),
     path("mail/<uuid:pk>/delete/", mail.delete, name="mail-delete"),
     path("audit/", audit.index, name="audit"),
+    path("audit/export/", audit.export, name="audit-export"),
+    path("audit/<uuid:pk>/", audit.detail, name="audit-event"),
 ]
