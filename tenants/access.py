@@ -15,7 +15,18 @@ from django.db import connection
 from django.db.models import Model, QuerySet
 from django.http import Http404
 
-from tenants.models import AcceptedDomain, ApiKey, AppPassword, AuditEvent, EmailAddress, Mailbox, Tenant, User
+from tenants.models import (
+    AcceptedDomain,
+    ApiKey,
+    AppPassword,
+    AuditEvent,
+    EmailAddress,
+    Invitation,
+    Mailbox,
+    Membership,
+    Tenant,
+    User,
+)
 from tenants.names import local_key, split_mailbox_address
 from tenants.problems import Problem
 
@@ -30,6 +41,27 @@ class MembershipEntry:
     slug: str
     name: str
     role: str
+
+    @property
+    def role_label(self) -> str:
+        return str(Membership.Role(self.role).label)
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationEntry:
+    """What an invitation's link tells whoever holds it. `is_mailed`: it is the one that went to the address itself."""
+
+    tenant_id: UUID
+    tenant_name: str
+    is_tenant_active: bool
+    email: str
+    role: str
+    state: str
+    is_mailed: bool
+
+    @property
+    def role_label(self) -> str:
+        return str(Membership.Role(self.role).label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +92,17 @@ def find_api_key(token: str) -> KeyEntry | None:
         cursor.execute("SELECT id, tenant_id, is_operator, name FROM use_api_key(%s)", [token_digest(token)])
         row = cursor.fetchone()
     return KeyEntry(*row) if row else None
+
+
+def find_invitation(token: str) -> InvitationEntry | None:
+    """Return the invitation that a link is about, in whatever state, or None. Needs no scope: it leads into one."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tenant_id, tenant_name, is_tenant_active, email, role, state, is_mailed FROM invitation_of(%s)",
+            [token_digest(token)],
+        )
+        row = cursor.fetchone()
+    return InvitationEntry(*row) if row else None
 
 
 def token_digest(token: str) -> bytes:
@@ -96,14 +139,6 @@ def mailboxes_of(tenant_id: UUID, user: User) -> QuerySet[Mailbox]:
     return mailboxes(tenant_id).filter(user=user)
 
 
-def sender_addresses(mailbox: Mailbox) -> list[str]:
-    """Return what the log-in of a mailbox may send as: its own addresses, then those that it was granted."""
-    granted = EmailAddress.objects.filter(
-        tenant_id=mailbox.tenant_id, mailbox__send_as_grants__grantee=mailbox, mailbox__enabled=True
-    ).order_by("domain", "local_key")
-    return [str(address) for address in mailbox.addresses.all()] + [str(address) for address in granted]
-
-
 def mailbox_of_address(tenant_id: UUID, address: str) -> Mailbox | None:
     """Return the mailbox of the tenant that has this address, primary or not; None where there is none."""
     try:
@@ -113,6 +148,16 @@ def mailbox_of_address(tenant_id: UUID, address: str) -> Mailbox | None:
     rows = EmailAddress.objects.filter(tenant_id=tenant_id, domain=domain, local_key=local_key(local))
     found = rows.select_related("mailbox").first()
     return found.mailbox if found else None
+
+
+def members(tenant_id: UUID) -> QuerySet[Membership]:
+    return Membership.objects.filter(tenant_id=tenant_id).select_related("user")
+
+
+def invitations(tenant_id: UUID) -> QuerySet[Invitation]:
+    """Return the invitations that nobody accepted or revoked, those whose time is over among them."""
+    rows = Invitation.objects.filter(tenant_id=tenant_id, accepted_at=None, revoked_at=None)
+    return rows.select_related("invited_by")
 
 
 def app_passwords(mailbox: Mailbox) -> QuerySet[AppPassword]:

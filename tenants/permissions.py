@@ -38,3 +38,9 @@ def may(role: str | None, permission: Permission) -> bool:
 def permissions_of(role: str | None) -> dict[str, bool]:
     """Return what a role allows, by the permission's value, as templates ask it: `{% if may.configure %}`."""
     return {permission.value: may(role, permission) for permission in Permission}
+
+
+def may_grant(role: str | None, other: str) -> bool:
+    """Return whether a role may give, change or take away the role `other`: an owner's is the owners' matter alone."""
+    needed = Permission.MANAGE_TENANT if other == Membership.Role.OWNER else Permission.MANAGE_MEMBERS
+    return may(role, needed)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
+from tenants.access import token_digest
 from tenants.identifiers import uuid7
-from tenants.models import AcceptedDomain, AppPassword, EmailAddress, Mailbox, Membership, Tenant, User
+from tenants.models import AcceptedDomain, AppPassword, EmailAddress, Invitation, Mailbox, Membership, Tenant, User
 from transport.authentication.app_passwords import NewAppPassword
 from transport.authentication.app_passwords import make_app_password as new_app_password
 from transport.models import AddressSpace, MailboxBody, MailboxMessage, ReceiveConnector, SendConnector, SmartHost
@@ -93,6 +95,16 @@ def make_user(email: str = "", **fields: Any) -> User:
 
 def make_membership(tenant: Tenant, user: User, role: str = Membership.Role.OWNER) -> Membership:
     return Membership.objects.create(tenant=tenant, user=user, role=role)
+
+
+def make_invitation(
+    tenant: Tenant, email: str = "new@elsewhere.example", role: str = Membership.Role.ADMIN, **fields: Any
+) -> tuple[Invitation, str]:
+    """Make an invitation; return it and the secret of the link that was mailed. Its other link has “x” after it."""
+    token = f"token-{next(_numbers)}"
+    fields = {"expires_at": timezone.now() + timedelta(days=7), "email": email, "role": role, **fields}
+    digests = {"mail_digest": token_digest(token), "link_digest": token_digest(f"{token}x")}
+    return Invitation.objects.create(tenant=tenant, **digests, **fields), token
 
 
 def make_letter(mailbox: Mailbox, content: bytes, **fields: Any) -> MailboxMessage:

@@ -63,7 +63,7 @@ class ScopeMiddleware:
 
     def _choose_membership(self, request: HttpRequest, user: User) -> MembershipEntry | None:
         memberships = memberships_of(user)
-        chosen = request.session.get(SESSION_TENANT)
+        chosen = request.session.get(SESSION_TENANT) or str(user.last_tenant_id)
         entry = next((m for m in memberships if str(m.tenant_id) == chosen), memberships[0] if memberships else None)
         request.memberships = memberships  # type: ignore[attr-defined]
         request.membership = entry  # type: ignore[attr-defined]

@@ -20,3 +20,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", readyz),
     path("metrics", metrics),
 ]
+
+handler404 = "postroom.console.elsewhere.not_found"

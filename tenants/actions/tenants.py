@@ -60,23 +60,33 @@ def create_tenant(
     with constraint_problems({"tenants_tenant_slug_key": Problem("tenant.slug_taken", field="slug", slug=slug)}):
         tenant.save()
     if owner_email:
-        owner = make_user(actor=actor, email=owner_email, password=owner_password)
+        owner = make_user(actor=actor, email=owner_email, password=owner_password, tenant=tenant)
         Membership.objects.create(tenant=tenant, user=owner, role=Membership.Role.OWNER)
     audit(actor=actor, tenant=tenant, action="tenant.create", obj=tenant, after=snapshot(tenant, owner=owner_email))
     return tenant
 
 
-def make_user(*, actor: Actor, email: str, password: str | None, name: str = "", is_operator: bool = False) -> User:
-    """Return the user with this e-mail address, made if there is none. A known one keeps its password."""
+def make_user(
+    *,
+    actor: Actor,
+    email: str,
+    password: str | None,
+    name: str = "",
+    is_operator: bool = False,
+    tenant: Tenant | None = None,
+) -> User:
+    """Return the user with this e-mail address, made if there is none. A known one keeps its password.
+
+    The audit log of `tenant` has it, where it is made for one: a tenant's session may write to no other.
+    """
     known = User.objects.filter(email=email.strip().lower()).first()
     if known:
         return known
     if password is not None:
         check_password_strength(password)
     user = User.objects.create_user(email, password, name=name, is_operator=is_operator)
-    audit(
-        actor=actor, tenant=None, action="user.create", obj=user, after={"email": user.email, "operator": is_operator}
-    )
+    after = {"email": user.email, "operator": is_operator}
+    audit(actor=actor, tenant=tenant, action="user.create", obj=user, after=after)
     return user
 
 
@@ -122,8 +132,10 @@ def _check(tenant: Tenant) -> None:
 
 
 @transaction.atomic
-def set_user(*, actor: Actor, user: User, password: str | None = None, **changes: Any) -> User:
-    """Change a user's name, language, rights or password."""
+def set_user(
+    *, actor: Actor, user: User, password: str | None = None, tenant: Tenant | None = None, **changes: Any
+) -> User:
+    """Change a user's name, language, rights or password; `tenant` is whose audit log has it, None the operators'."""
     before = {name: getattr(user, name) for name in USER_FIELDS}
     for field, value in changes.items():
         if field not in USER_FIELDS:
@@ -134,7 +146,7 @@ def set_user(*, actor: Actor, user: User, password: str | None = None, **changes
         user.set_password(password)
     user.save()
     after = {name: getattr(user, name) for name in USER_FIELDS} | ({"password": "changed"} if password else {})
-    audit(actor=actor, tenant=None, action="user.change", obj=user, before=before, after=after)
+    audit(actor=actor, tenant=tenant, action="user.change", obj=user, before=before, after=after)
     return user
 
 
@@ -143,8 +155,7 @@ def set_membership(*, actor: Actor, tenant: Tenant, user: User, role: str | None
     """Give a user a role in a tenant, or take it away with None. The last owner stays."""
     row = Membership.objects.filter(tenant=tenant, user=user).first()
     loses_owner = row is not None and row.role == Membership.Role.OWNER and role != Membership.Role.OWNER
-    others = Membership.objects.filter(tenant=tenant, role=Membership.Role.OWNER).exclude(user=user)
-    if loses_owner and not others.exists():
+    if loses_owner and not _other_owners(tenant, user):
         raise Problem("user.last_owner", field="role")
     before = {"role": row.role} if row else None
     if role is None:
@@ -178,3 +189,9 @@ register(
         tenant_field="pk",
     )
 )
+
+
+def _other_owners(tenant: Tenant, user: User) -> list[Membership]:
+    """Return the owners beside this one. All are locked, so that two cannot go at once and leave nobody."""
+    owners = Membership.objects.filter(tenant=tenant, role=Membership.Role.OWNER).order_by("pk").select_for_update()
+    return [row for row in owners if row.user_id != user.pk]

@@ -2,9 +2,9 @@
 
 from tenants.models.audit import AuditEvent
 from tenants.models.domain import AcceptedDomain
+from tenants.models.invitation import Invitation
 from tenants.models.key import ApiKey, IdempotentRequest
 from tenants.models.mailbox import AppPassword, EmailAddress, Mailbox
-from tenants.models.send_as import SendAsGrant
 from tenants.models.tenant import Tenant, TenantOwned
 from tenants.models.user import Membership, User
 from tenants.models.version import ConfigurationVersion
@@ -17,9 +17,9 @@ __all__ = [
     "ConfigurationVersion",
     "EmailAddress",
     "IdempotentRequest",
+    "Invitation",
     "Mailbox",
     "Membership",
-    "SendAsGrant",
     "Tenant",
     "TenantOwned",
     "User",

@@ -34,6 +34,8 @@ class User(AbstractBaseUser):
     is_active = models.BooleanField(_("active"), default=True)
     is_operator = models.BooleanField(_("operator"), default=False, help_text=_("May use the operators' admin."))
     created_at = models.DateTimeField(auto_now_add=True)
+    # Where a member of several tenants worked last: a hint for the next sign-in, checked against the memberships.
+    last_tenant_id = models.UUIDField(null=True, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
 

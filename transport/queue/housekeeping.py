@@ -38,6 +38,7 @@ DELETE FROM transport_queue WHERE id IN (
 _DEAD_PROCESSES: Final = "DELETE FROM transport_heartbeat WHERE at < now() - interval '10 minutes'"
 _OLD_PRESSURE: Final = "DELETE FROM transport_pressurechange WHERE at < now() - interval '30 days'"
 _OLD_REFUSALS: Final = "DELETE FROM transport_relayrefusal WHERE at < now() - interval '30 days'"
+_OLD_INVITATIONS: Final = "DELETE FROM tenants_invitation WHERE expires_at < now() - interval '90 days'"
 # Versions of the configuration are kept for a year, and 50 of each object however old; their numbers have no gaps.
 _OLD_VERSIONS: Final = """
 DELETE FROM tenants_configurationversion WHERE id IN (
@@ -67,6 +68,7 @@ async def _tidy() -> None:
         await connection.execute(_OLD_REFUSALS)
         await connection.execute(_OLD_PRESSURE)
         await _in_batches(connection, _OLD_VERSIONS)
+        await connection.execute(_OLD_INVITATIONS)
 
 
 async def _in_batches(connection: AsyncConnection[Any], statement: str) -> None:

@@ -38,8 +38,19 @@ CODES: dict[type[Exception], tuple[int, str]] = {
     DataError: (400, "api.invalid"),
     IntegrityError: (409, "api.conflict"),
 }
+FORBIDDEN = {"member.owners_only", "member.not_yours"}
 # What collides with a state of things, not with a rule of form, is a conflict.
-CONFLICTS = (".taken", ".duplicate", "_taken", ".in_use", ".not_actionable", "api.conflict", "api.idempotency_conflict")
+CONFLICTS = (
+    ".taken",
+    ".duplicate",
+    "_taken",
+    ".in_use",
+    ".not_actionable",
+    "api.conflict",
+    "api.idempotency_conflict",
+    "invitation.exists",
+    "member.exists",
+)
 
 
 def problem_details(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -71,6 +82,8 @@ def _status_of(problem: Problem) -> int:
         return 404
     if problem.code == "api.too_large":
         return 413
+    if problem.code in FORBIDDEN:
+        return 403
     return 409 if problem.code.endswith(CONFLICTS) else 400
 
 

@@ -20,7 +20,7 @@ from postroom.api.idempotency import digest_of, recall, remember
 from postroom.api.parsing import BoundedJsonParser
 from tenants.access import KeyEntry
 from tenants.actions.actor import Actor
-from tenants.models import Tenant
+from tenants.models import Membership, Tenant
 from tenants.problems import Problem
 from tenants.scope import operator_scope, scope
 
@@ -66,6 +66,11 @@ class ScopedView(APIView):
     @cached_property
     def actor(self) -> Actor:
         return Actor.key(self.key, self.request.META.get("REMOTE_ADDR"))
+
+    @property
+    def role(self) -> str:
+        """Return what the key may do in its tenant, as a member's role."""
+        return Membership.Role.OWNER
 
     @cached_property
     def tenant_id(self) -> UUID:

@@ -38,6 +38,7 @@ NAVIGATION = (
     Entry(
         "receive-connector", _("Receive connectors"), "arrow-down-left", Permission.VIEW, "console:receive-connectors"
     ),
+    Entry("member", _("Members"), "user", Permission.MANAGE_MEMBERS, "console:members"),
     Entry("audit", _("Audit log"), "file-text", Permission.VIEW_AUDIT, "console:audit"),
 )
 

@@ -1,4 +1,4 @@
-"""Signing in and out, and choosing the organisation to work in."""
+"""Signing in and out."""
 
 from __future__ import annotations
 
@@ -7,13 +7,8 @@ from typing import Any
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView, LogoutView
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_POST
-
-from postroom.console.requests import ConsoleRequest, needs, redirect_back
-from postroom.scoping import SESSION_TENANT
-from tenants.permissions import Permission
 
 
 class SignInForm(AuthenticationForm):
@@ -44,13 +39,3 @@ class SignIn(LoginView):
 
 class SignOut(LogoutView):
     http_method_names = ["post", "options"]
-
-
-@require_POST
-@needs(*Permission)
-def switch(request: ConsoleRequest) -> HttpResponse:
-    """Work in another organisation of the user's from now on."""
-    wanted = request.POST.get("tenant", "")
-    if any(str(entry.tenant_id) == wanted for entry in request.memberships):
-        request.session[SESSION_TENANT] = wanted
-    return redirect_back(request, "/")

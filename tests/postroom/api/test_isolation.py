@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from tenants.actions.actor import SYSTEM
 from tenants.actions.audit import audit
 from tenants.actions.keys import create_api_key
-from tenants.models import AcceptedDomain, AuditEvent, Mailbox
+from tenants.models import AcceptedDomain, AuditEvent, Mailbox, Membership
 from tests import factories
 from tests.conftest import Contoso
 from tests.postroom.api.conftest import Program
@@ -29,6 +29,8 @@ OBJECTS: dict[str, Maker] = {
     "send-connector": lambda contoso: factories.make_send_connector(contoso.tenant),
     "receive-connector": lambda contoso: factories.make_receive_connector(contoso.tenant),
     "app-password": lambda contoso: factories.make_app_password(contoso.bob_mailbox)[0],
+    "member": lambda contoso: Membership.objects.get(user=contoso.bob),
+    "invitation": lambda contoso: factories.make_invitation(contoso.tenant)[0],
     "api-key": lambda contoso: create_api_key(actor=SYSTEM, name="k", tenant=contoso.tenant)[0],
     "audit-event": lambda contoso: audit(actor=SYSTEM, tenant=contoso.tenant, action="test"),
 }

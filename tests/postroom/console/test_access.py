@@ -10,8 +10,6 @@ from django.test import Client
 from django.urls import reverse
 
 from postroom.console.urls import urlpatterns
-from tenants.actions.actor import SYSTEM
-from tenants.actions.audit import audit
 from tenants.models import AcceptedDomain, Membership
 from tenants.permissions import Permission, may
 from tests import factories
@@ -19,6 +17,7 @@ from tests.conftest import Contoso
 from transport.models import Delivery
 
 CONFIGURE, VIEW = {Permission.CONFIGURE}, {Permission.VIEW}
+MEMBERS, TENANT = {Permission.MANAGE_MEMBERS}, {Permission.MANAGE_TENANT}
 RESET = {Permission.RESET_PASSWORDS}
 STEER, MAIL = {Permission.STEER_QUEUES}, {Permission.READ_OWN_MAIL}
 ANY = VIEW | MAIL
@@ -56,13 +55,19 @@ GET: dict[str, set[Permission]] = {
     "mail-source": MAIL,
     "mail-attachment": MAIL,
     "audit": {Permission.VIEW_AUDIT},
-    "audit-event": {Permission.VIEW_AUDIT},
-    "audit-export": {Permission.VIEW_AUDIT},
+    "organisations": set(Permission),
+    "members": MEMBERS,
+    "member": MEMBERS,
+    "member-hand-over": TENANT,
 }
 POST: dict[str, set[Permission]] = {
     "overview-check": VIEW,
     "overview-echo": MAIL,
     "switch": set(Permission),
+    "organisation-leave": set(Permission),
+    "member-remove": MEMBERS,
+    "member-invitation-resend": MEMBERS,
+    "member-invitation-revoke": MEMBERS,
     "accepted-domain-add": CONFIGURE,
     "accepted-domain-publish": CONFIGURE,
     "accepted-domain-verify": CONFIGURE,
@@ -73,7 +78,6 @@ POST: dict[str, set[Permission]] = {
     "mailbox-log-in-remove": CONFIGURE,
     "mailbox-app-revoke": RESET,
     "mailbox-delete": CONFIGURE,
-    "mailbox-send-as": CONFIGURE,
     "send-connector-internet": CONFIGURE,
     "send-connector-enable": CONFIGURE,
     "send-connector-delete": CONFIGURE,
@@ -83,7 +87,7 @@ POST: dict[str, set[Permission]] = {
     "mail-app-revoke": MAIL,
     "mail-delete": MAIL,
 }
-FOR_ALL = {"sign-in", "sign-out"}
+FOR_ALL = {"sign-in", "sign-out", "invitation", "invitation-open"}
 # Pages that show to some what only others may change: the form is sent to the same address.
 FORMS = {"mailbox": CONFIGURE, "send-connector": CONFIGURE, "receive-connector": CONFIGURE}
 
@@ -102,11 +106,13 @@ def paths(contoso: Contoso, waiting: Delivery, silent_dns: None) -> Callable[[st
         "queue": [waiting.queue_id],
         "tracking-timeline": [waiting.message_id],
         "mail": [letter.pk],
-        "audit-event": [audit(actor=SYSTEM, tenant=contoso.tenant, action="mailbox.change").pk],
         "accepted-domain-named": [domain.domain],
         "queue-act": [waiting.queue_id, "retry"],
         "queue-message-act": [waiting.queue_id, waiting.message_id, "retry"],
         "mail-attachment": [letter.pk, 0],
+        "member": [Membership.objects.get(user=contoso.bob).pk],
+        "member-invitation": [factories.make_invitation(contoso.tenant)[0].pk],
+        "organisation-leave": [contoso.tenant.pk],
         "mail-app-revoke": [app_password.pk],
         "mailbox-app-revoke": [contoso.alice_mailbox.pk, app_password.pk],
     }

@@ -9,8 +9,10 @@ from postroom.api.v1.accepted_domains import AcceptedDomainViewSet
 from postroom.api.v1.api_keys import ApiKeyViewSet
 from postroom.api.v1.app_passwords import AppPasswordViewSet
 from postroom.api.v1.audit_events import AuditEventViewSet
+from postroom.api.v1.invitations import InvitationViewSet
 from postroom.api.v1.mail_flow_checks import MailFlowCheckView
 from postroom.api.v1.mailboxes import MailboxViewSet
+from postroom.api.v1.members import MemberViewSet
 from postroom.api.v1.messages import MessageViewSet
 from postroom.api.v1.queued_messages import QueuedMessageViewSet
 from postroom.api.v1.queues import QueueViewSet
@@ -31,6 +33,8 @@ router.register("queues", QueueViewSet, "queue")
 router.register("queued-messages", QueuedMessageViewSet, "queued-message")
 router.register("messages", MessageViewSet, "message")
 router.register("tracking-events", TrackingEventViewSet, "tracking-event")
+router.register("members", MemberViewSet, "member")
+router.register("invitations", InvitationViewSet, "invitation")
 router.register("api-keys", ApiKeyViewSet, "api-key")
 router.register("audit-events", AuditEventViewSet, "audit-event")
 
