@@ -139,6 +139,14 @@ def mailboxes_of(tenant_id: UUID, user: User) -> QuerySet[Mailbox]:
     return mailboxes(tenant_id).filter(user=user)
 
 
+def sender_addresses(mailbox: Mailbox) -> list[str]:
+    """Return what the log-in of a mailbox may send as: its own addresses, then those that it was granted."""
+    granted = EmailAddress.objects.filter(
+        tenant_id=mailbox.tenant_id, mailbox__send_as_grants__grantee=mailbox, mailbox__enabled=True
+    ).order_by("domain", "local_key")
+    return [str(address) for address in mailbox.addresses.all()] + [str(address) for address in granted]
+
+
 def mailbox_of_address(tenant_id: UUID, address: str) -> Mailbox | None:
     """Return the mailbox of the tenant that has this address, primary or not; None where there is none."""
     try:

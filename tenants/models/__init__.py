@@ -5,6 +5,7 @@ from tenants.models.domain import AcceptedDomain
 from tenants.models.invitation import Invitation
 from tenants.models.key import ApiKey, IdempotentRequest
 from tenants.models.mailbox import AppPassword, EmailAddress, Mailbox
+from tenants.models.send_as import SendAsGrant
 from tenants.models.tenant import Tenant, TenantOwned
 from tenants.models.user import Membership, User
 from tenants.models.version import ConfigurationVersion
@@ -20,6 +21,7 @@ __all__ = [
     "Invitation",
     "Mailbox",
     "Membership",
+    "SendAsGrant",
     "Tenant",
     "TenantOwned",
     "User",

@@ -18,7 +18,8 @@ from tenants.models import Mailbox, Tenant
 from tenants.problems import Problem
 from transport.mailstore.sent import keep_sent_copy
 from transport.message.authors import fault_of_authors
-from transport.message.header import digest
+from transport.message.firewall import without_forged_fields
+from transport.message.header import HEADER_LIMIT, digest
 from transport.message.lines import find_bare_newline
 from transport.message.reply import Reply
 from transport.queue.intake import Arrival, TraceHeader
@@ -74,6 +75,7 @@ def send_message(
     The tracking log is the record of who sent what; the audit log holds changes of configuration.
     """
     _check(tenant, content, recipients)
+    content = without_forged_fields(content, settings.POSTROOM_HOSTNAME, HEADER_LIMIT)
     client = Client(origin, tenant.pk, mailbox.pk if mailbox else None, "", actor.client_address, USER_RIGHTS)
     arrival = Arrival(
         sender,

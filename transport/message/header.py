@@ -36,6 +36,7 @@ _MONTHS: Final = ["", "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "s
 _WANTED: Final = frozenset(
     [b"message-id", b"subject", b"date", b"from", b"sender", b"reply-to", b"auto-submitted", b"received"]
 )
+_GUARDED: Final = (b"return-path", b"authentication-results", b"x-postroom-")
 
 
 class Field(NamedTuple):
@@ -72,6 +73,7 @@ class HeaderDigest:
     received_count: int = 0
     received_by: tuple[str, ...] = ()
     header_size: int = 0
+    has_guarded_fields: bool = False  # some that a firewall has to look at (firewall.py)
     is_truncated: bool = False
 
     @property
@@ -115,10 +117,13 @@ def digest(content: bytes, limit: int = HEADER_LIMIT) -> HeaderDigest:
     """Read the header block once."""
     block = read_header_block(content, limit)
     found: dict[bytes, list[Field]] = {}
+    has_guarded_fields = False
     for field in iter_fields(block):
         name = field.name.lower()
         if name in _WANTED:
             found.setdefault(name, []).append(field)
+        elif name.startswith(_GUARDED):
+            has_guarded_fields = True
     from_fields = found.get(b"from", ())
     senders = _mailboxes(found.get(b"sender", ()))
     authors = _mailboxes(from_fields)
@@ -138,6 +143,7 @@ def digest(content: bytes, limit: int = HEADER_LIMIT) -> HeaderDigest:
         received_count=len(received),
         received_by=tuple(host for field in received if (host := _received_by(field.raw))),
         header_size=len(block),
+        has_guarded_fields=has_guarded_fields,
         is_truncated=len(block) >= limit or block.count(b"\n") > MAX_FIELDS,
     )
 

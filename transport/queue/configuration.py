@@ -191,7 +191,8 @@ def _owners(domains: Sequence[str]) -> Query:
 
 # Both joins are index look-ups, whatever the number of mailboxes: (tenant, domain), then address_is_unique.
 _ADDRESSES: Final = """
-SELECT w.tenant_id, w.key, m.id, m.display_name, p.local_part, p.domain, m.enabled, m.used_bytes >= m.quota
+SELECT w.tenant_id, w.key, m.id, m.display_name, p.local_part, p.domain, m.enabled, m.used_bytes >= m.quota,
+  ARRAY(SELECT g.grantee_id FROM tenants_sendasgrant g WHERE g.mailbox_id = m.id)
 FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[]) WITH ORDINALITY
   AS w (tenant_id, key, accepted, domain, local_key, place)
 JOIN tenants_accepteddomain d ON d.tenant_id = w.tenant_id AND d.domain = w.accepted
@@ -220,7 +221,7 @@ def _addresses(wanted: Sequence[tuple[UUID, str]]) -> Query:
 # RFC 5321 4.5.1, RFC 2142: every domain answers at postmaster@ and abuse@. Unless an address says otherwise, an
 # owner's mailbox gets them, then an administrator's, then the oldest one.
 _ROLE_MAILBOXES: Final = """
-SELECT w.tenant_id, w.key, m.id, m.display_name, p.local_part, p.domain, true, false
+SELECT w.tenant_id, w.key, m.id, m.display_name, p.local_part, p.domain, true, false, '{}'::uuid[]
 FROM unnest(%s::uuid[], %s::text[]) AS w (tenant_id, key)
 JOIN LATERAL (
   SELECT b.id, b.display_name FROM tenants_mailbox b
@@ -242,6 +243,7 @@ def _role_mailboxes(wanted: Sequence[tuple[UUID, str]]) -> Query:
 
 
 def _resolved(rows: Iterable[Row]) -> Iterator[tuple[tuple[UUID, str], ResolvedAddress]]:
-    for tenant_id, key, mailbox_id, name, local, domain, enabled, is_full in rows:
+    for tenant_id, key, mailbox_id, name, local, domain, enabled, is_full, send_as in rows:
         primary = f"{local}@{domain}"
-        yield (tenant_id, key), ResolvedAddress(key, tenant_id, mailbox_id, name, primary, enabled, is_full)
+        resolved = ResolvedAddress(key, tenant_id, mailbox_id, name, primary, enabled, is_full, frozenset(send_as))
+        yield (tenant_id, key), resolved

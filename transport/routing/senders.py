@@ -135,7 +135,9 @@ def _is_own(client: Client, sender: Address, tenant: TenantSnapshot, lookup: Loo
     if client.mailbox_id is None:
         return True
     resolved = lookup.address(tenant.id, _key_of(sender, lookup))
-    return resolved is not None and resolved.mailbox_id == client.mailbox_id
+    if resolved is None:
+        return False
+    return resolved.mailbox_id == client.mailbox_id or client.mailbox_id in resolved.send_as
 
 
 def _author_refusal(

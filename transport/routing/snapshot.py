@@ -109,6 +109,7 @@ class ResolvedAddress:
     primary_address: str
     enabled: bool = True
     over_quota: bool = False
+    send_as: frozenset[UUID] = frozenset()  # the other mailboxes whose log-ins may use this address as a sender
 
 
 Owners = Mapping[str, UUID | None]

@@ -10,6 +10,7 @@ from django.conf import settings
 
 from tenants.identifiers import uuid7
 from transport.message.authors import fault_of_authors
+from transport.message.firewall import without_forged_fields
 from transport.message.header import HeaderDigest, digest
 from transport.message.lines import find_bare_newline
 from transport.message.received import rfc5322_date
@@ -36,6 +37,9 @@ async def take_in(session: Session, transaction: Transaction, content: bytes) ->
     refusal = _refusal(session, transaction, content, facts)
     if refusal is not None:
         return refusal
+    if facts.has_guarded_fields:
+        content = without_forged_fields(content, session.service.hostname, session.connector.max_header_size + 4096)
+        facts = digest(content, session.connector.max_header_size + 4096)
     content, facts = _completed(transaction, content, facts)
     routing = await _routed(session, transaction, len(content), facts)
     if routing.refused:

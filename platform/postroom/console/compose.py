@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from postroom.console.forms import ConsoleForm
 from postroom.console.mail import as_text, own_mailbox
 from postroom.console.requests import ConsoleRequest, actor_of, needs, tenant_of
-from tenants.access import one
+from tenants.access import one, sender_addresses
 from tenants.identifiers import uuid7
 from tenants.models import Mailbox, Tenant
 from tenants.permissions import Permission
@@ -55,7 +55,7 @@ class ComposeForm(ConsoleForm):
 
     def __init__(self, *args: Any, mailbox: Mailbox, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        addresses = [str(address) for address in mailbox.addresses.all()]
+        addresses = sender_addresses(mailbox)
         sender = self.fields["sender"]
         assert isinstance(sender, forms.ChoiceField)
         sender.choices = [(address, address) for address in addresses]

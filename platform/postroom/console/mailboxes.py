@@ -29,6 +29,7 @@ from tenants.actions.mailboxes import (
     delete_mailbox,
     set_reply_address,
 )
+from tenants.actions.send_as import granted_names
 from tenants.models import AcceptedDomain, EmailAddress, Mailbox
 from tenants.names import local_key
 from tenants.permissions import Permission
@@ -223,6 +224,8 @@ def _form_page(request: ConsoleRequest, form: MailboxForm, row: Mailbox | None) 
     domains = list(accepted_domains(request.membership.tenant_id).order_by("-is_default", "domain")[:100])
     context: dict[str, Any] = {"form": form, "mailbox": row, "domains": domains}
     context |= {"empty_rows": range(1 if form.addresses else 2)}
+    if row is not None:
+        context["send_as"] = granted_names(row)
     primary = row.primary_address if row else None
     if primary and not primary.accepted_domain.is_verified:
         context["unknown_domain"] = primary.domain

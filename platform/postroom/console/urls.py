@@ -19,6 +19,7 @@ from postroom.console import (
     overview,
     queues,
     receive_connectors,
+    send_as,
     send_connectors,
     sessions,
     tracking,
@@ -56,6 +57,7 @@ urlpatterns = [
     path("mailboxes/", mailboxes.index, name="mailboxes"),
     path("mailboxes/new/", mailboxes.create, name="mailbox-create"),
     path("mailboxes/<uuid:pk>/", mailboxes.edit, name="mailbox"),
+    path("mailboxes/<uuid:pk>/send-as/", send_as.change, name="mailbox-send-as"),
     path("mailboxes/<uuid:pk>/reply-address/", mailboxes.reply_address, name="mailbox-reply-address"),
     path("mailboxes/<uuid:pk>/log-in/", log_ins.show, name="mailbox-log-in"),
     path("mailboxes/<uuid:pk>/log-in/mine/", log_ins.link_mine, name="mailbox-log-in-mine"),
@@ -91,4 +93,6 @@ urlpatterns = [
     path("mail/<uuid:pk>/attachments/<int:number>/", mail.attachment, name="mail-attachment"),
     path("mail/<uuid:pk>/delete/", mail.delete, name="mail-delete"),
     path("audit/", audit.index, name="audit"),
+    path("audit/export/", audit.export, name="audit-export"),
+    path("audit/<uuid:pk>/", audit.detail, name="audit-event"),
 ]

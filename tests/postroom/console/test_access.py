@@ -10,6 +10,8 @@ from django.test import Client
 from django.urls import reverse
 
 from postroom.console.urls import urlpatterns
+from tenants.actions.actor import SYSTEM
+from tenants.actions.audit import audit
 from tenants.models import AcceptedDomain, Membership
 from tenants.permissions import Permission, may
 from tests import factories
@@ -59,6 +61,8 @@ GET: dict[str, set[Permission]] = {
     "members": MEMBERS,
     "member": MEMBERS,
     "member-hand-over": TENANT,
+    "audit-event": {Permission.VIEW_AUDIT},
+    "audit-export": {Permission.VIEW_AUDIT},
 }
 POST: dict[str, set[Permission]] = {
     "overview-check": VIEW,
@@ -78,6 +82,7 @@ POST: dict[str, set[Permission]] = {
     "mailbox-log-in-remove": CONFIGURE,
     "mailbox-app-revoke": RESET,
     "mailbox-delete": CONFIGURE,
+    "mailbox-send-as": CONFIGURE,
     "send-connector-internet": CONFIGURE,
     "send-connector-enable": CONFIGURE,
     "send-connector-delete": CONFIGURE,
@@ -106,6 +111,7 @@ def paths(contoso: Contoso, waiting: Delivery, silent_dns: None) -> Callable[[st
         "queue": [waiting.queue_id],
         "tracking-timeline": [waiting.message_id],
         "mail": [letter.pk],
+        "audit-event": [audit(actor=SYSTEM, tenant=contoso.tenant, action="mailbox.change").pk],
         "accepted-domain-named": [domain.domain],
         "queue-act": [waiting.queue_id, "retry"],
         "queue-message-act": [waiting.queue_id, waiting.message_id, "retry"],

@@ -101,6 +101,21 @@ MAILBOXES: Final = (
         _("The address is reserved"),
         _("postmaster and abuse answer for every domain and lead to the designated mailbox."),
     ),
+    _invalid(
+        "send_as.no_mailbox",
+        _("{address} is no mailbox here"),
+        _("Send As is given to mailboxes of the same organisation; name one by any of its addresses."),
+    ),
+    _invalid(
+        "send_as.itself",
+        _("A mailbox may always send as itself"),
+        _("{address} is an address of this very mailbox; nothing has to be granted."),
+    ),
+    _invalid(
+        "send_as.too_many",
+        _("Too many may send as this mailbox"),
+        _("At most {limit} mailboxes may send as “{mailbox}”. Remove some first."),
+    ),
     _invalid("mailbox.no_name", _("The mailbox has no name"), _("Give it a display name: recipients see it.")),
     _invalid(
         "mailbox.no_primary",

@@ -22,7 +22,8 @@ REASONS: Final = (
         _("The log-in may not send as {sender}"),
         _(
             "{sender} is not one of the addresses of the mailbox that logged in. Without this check any customer "
-            "could write in another's name. Send from one of the mailbox's own addresses, or add the address to it."
+            "could write in another's name. Send from one of the mailbox's own addresses, or let an administrator "
+            "grant Send As on the mailbox that has this address."
         ),
         fixes=(EDIT_MAILBOX,),
         reply=Reply(550, "5.7.60", "Client does not have permissions to send as {sender}"),
@@ -33,7 +34,8 @@ REASONS: Final = (
         _("The log-in may not write as {sender}"),
         _(
             "The From line names {sender}, which is not one of the addresses of the mailbox that logged in. Readers "
-            "see this line, so it is held to the same rule as the envelope. Use one of the mailbox's own addresses."
+            "see this line, so it is held to the same rule as the envelope. Use one of the mailbox's own addresses, or "
+            "one of a mailbox that this one may send as."
         ),
         fixes=(EDIT_MAILBOX,),
         reply=Reply(550, "5.7.60", "Client does not have permissions to send as {sender} (header From)"),

@@ -12,6 +12,7 @@ from postroom.api.parts import PartSerializer
 from postroom.api.viewsets import ConfigurationViewSet
 from tenants.access import mailboxes
 from tenants.actions.mailboxes import MAX_QUOTA, AddressInput, change_mailbox, create_mailbox, delete_mailbox
+from tenants.actions.send_as import set_send_as
 from tenants.models import Mailbox
 from tenants.problems import Problem
 from transport.authentication.scram import make_verifier
@@ -31,10 +32,34 @@ class MailboxSerializer(serializers.ModelSerializer[Mailbox]):
     )
     quota = serializers.IntegerField(required=False, min_value=1, max_value=MAX_QUOTA, help_text="Bytes.")
 
+    send_as = serializers.ListField(
+        child=serializers.CharField(max_length=320),
+        required=False,
+        max_length=100,
+        help_text="Mailboxes of the organisation, by address, whose log-ins may send as this one; the whole list.",
+    )
+
     class Meta:
         model = Mailbox
-        fields = ["id", "display_name", "addresses", "password", "quota", "used_bytes", "enabled", "created_at"]
+        fields = [
+            "id",
+            "display_name",
+            "addresses",
+            "password",
+            "quota",
+            "used_bytes",
+            "enabled",
+            "send_as",
+            "created_at",
+        ]
         read_only_fields = ["used_bytes", "created_at"]
+
+    @override
+    def to_representation(self, instance: Mailbox) -> dict[str, Any]:
+        instance.send_as = sorted(  # type: ignore[attr-defined]
+            str(grant.grantee.primary_address) for grant in instance.send_as_grants.all()
+        )
+        return super().to_representation(instance)
 
 
 class MailboxViewSet(ConfigurationViewSet[Mailbox]):
@@ -44,15 +69,24 @@ class MailboxViewSet(ConfigurationViewSet[Mailbox]):
 
     @override
     def rows(self) -> QuerySet[Mailbox]:
-        return mailboxes(self.tenant_id)
+        return mailboxes(self.tenant_id).prefetch_related("send_as_grants__grantee__addresses")
 
     @override
     def perform_create(self, data: dict[str, Any]) -> Mailbox:
-        return create_mailbox(actor=self.actor, tenant=self.tenant, **_for_action(data))
+        send_as = data.pop("send_as", None)
+        row = create_mailbox(actor=self.actor, tenant=self.tenant, **_for_action(data))
+        if send_as:
+            set_send_as(actor=self.actor, mailbox=row, addresses=send_as)
+        return row
 
     @override
     def perform_change(self, row: Mailbox, data: dict[str, Any]) -> Mailbox:
-        return change_mailbox(actor=self.actor, mailbox=row, **_for_action(data))
+        send_as = data.pop("send_as", None)
+        if data or send_as is None:
+            row = change_mailbox(actor=self.actor, mailbox=row, **_for_action(data))
+        if send_as is not None:
+            set_send_as(actor=self.actor, mailbox=row, addresses=send_as)
+        return row
 
     @override
     def perform_remove(self, row: Mailbox) -> None:

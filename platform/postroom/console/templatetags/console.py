@@ -194,18 +194,6 @@ def file_label(file: ReadableAttachment) -> str:
 
 
 @register.filter
-def plain(value: object) -> str:
-    """Return a value of the audit log as a person writes it: no Python, no JSON."""
-    if isinstance(value, bool):
-        return gettext("yes") if value else gettext("no")
-    if isinstance(value, list):
-        return ", ".join(plain(one) for one in value) or "–"
-    if isinstance(value, dict):
-        return " ".join(f"{name} {plain(one)}" for name, one in value.items()) or "–"
-    return str(value) if value not in (None, "") else "–"
-
-
-@register.filter
 def queue_status(value: str) -> str:
     return str(Queue.Status(value).label)
 

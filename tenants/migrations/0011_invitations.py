@@ -44,7 +44,7 @@ GRANT EXECUTE ON FUNCTION invitation_of(bytea) TO postroom_web;
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tenants", "0009_audit_search_and_versions"),
+        ("tenants", "0010_send_as"),
     ]
 
     operations = [
