@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -65,6 +66,33 @@ class InvitationEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class SuspensionEntry:
+    """Why a user cannot enter a tenant that they belong to: all of it is suspended, or their membership alone."""
+
+    tenant_id: UUID
+    name: str
+    role: str
+    of_whole: bool
+    at: datetime | None
+    by: str
+    reason: str
+    deletion_started_at: datetime | None
+
+    @property
+    def is_being_deleted(self) -> bool:
+        return self.deletion_started_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class KeySuspension:
+    """The suspended tenant that a key, otherwise a good one, is of."""
+
+    name: str
+    at: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeyEntry:
     key_id: UUID
     tenant_id: UUID | None
@@ -77,6 +105,21 @@ def memberships_of(user: User) -> list[MembershipEntry]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT tenant_id, slug, name, role FROM memberships_of(%s)", [user.pk])
         return [MembershipEntry(*row) for row in cursor.fetchall()]
+
+
+def suspensions_of(user: User) -> list[SuspensionEntry]:
+    """Return the tenants that a user belongs to and cannot enter now, by name. Needs no scope."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM suspensions_of(%s)", [user.pk])
+        return [SuspensionEntry(*row) for row in cursor.fetchall()]
+
+
+def suspension_of_key(token: str) -> KeySuspension | None:
+    """Return why a key that `find_api_key` does not know is refused, where its tenant is suspended. Needs no scope."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name, at, reason FROM suspension_of_key(%s)", [token_digest(token)])
+        row = cursor.fetchone()
+    return KeySuspension(*row) if row else None
 
 
 def belongs_elsewhere(user: User, tenant_id: UUID) -> bool:

@@ -14,6 +14,8 @@ from tenants.models import Tenant
 
 logger = logging.getLogger(__name__)
 
+RELEASE_TASK = "transport.release_held"
+
 
 def wake(task: str, *arguments: str) -> None:
     """Send a hint now. The broker may be down: the sweep finds the work within 10 s."""

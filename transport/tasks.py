@@ -11,7 +11,7 @@ from uuid import UUID
 import psycopg
 from celery import shared_task, signals
 
-from tenants.wakeups import wake
+from tenants.wakeups import RELEASE_TASK, wake
 from transport.actions.bulk import TASK as BULK_TASK
 from transport.actions.bulk import abandoned_operations, work
 from transport.queue.database import is_away
@@ -19,7 +19,7 @@ from transport.queue.drain import drain
 from transport.queue.figures import refresh_if_due
 from transport.queue.heartbeat import beat, keep_beating
 from transport.queue.housekeeping import housekeep
-from transport.queue.sweep import DELIVER_TASK, reroute_once, sweep_once
+from transport.queue.sweep import DELIVER_TASK, release_once, reroute_once, sweep_once
 from transport.tracking.traffic import forget, sum_up
 
 logger = logging.getLogger(__name__)
@@ -54,6 +54,12 @@ def sweep() -> None:
 def reroute(tenant_id: str) -> None:
     """Route again what a tenant's change of configuration may have moved."""
     reroute_once(UUID(tenant_id))
+
+
+@shared_task(name=RELEASE_TASK)
+def release_held() -> None:
+    """Release what a suspension held that is over."""
+    release_once()
 
 
 @shared_task(name="transport.housekeeping")

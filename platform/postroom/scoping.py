@@ -11,7 +11,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 
-from tenants.access import MembershipEntry, memberships_of
+from tenants.access import MembershipEntry, memberships_of, suspensions_of
 from tenants.models import User
 from tenants.scope import no_tenant, operator_scope, scope
 
@@ -37,6 +37,7 @@ class ScopeMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.membership = None  # type: ignore[attr-defined]
         request.memberships = []  # type: ignore[attr-defined]
+        request.suspension = None  # type: ignore[attr-defined]
         if self._manages_itself(request):
             request.enter_scope = self._chooser(request)  # type: ignore[attr-defined]
             return self.get_response(request)
@@ -63,8 +64,15 @@ class ScopeMiddleware:
 
     def _choose_membership(self, request: HttpRequest, user: User) -> MembershipEntry | None:
         memberships = memberships_of(user)
-        chosen = request.session.get(SESSION_TENANT) or str(user.last_tenant_id)
-        entry = next((m for m in memberships if str(m.tenant_id) == chosen), memberships[0] if memberships else None)
+        chosen = request.session.get(SESSION_TENANT) or (str(user.last_tenant_id) if user.last_tenant_id else "")
+        entry = next((m for m in memberships if str(m.tenant_id) == chosen), None)
+        if entry is None and (chosen or not memberships):
+            # Who wanted one that is suspended is told so, and not silently put into another.
+            suspensions = suspensions_of(user)
+            wanted = next((one for one in suspensions if str(one.tenant_id) == chosen), None)
+            request.suspension = wanted or (suspensions[0] if suspensions and not memberships else None)  # type: ignore[attr-defined]
+        if entry is None and memberships and not request.suspension:  # type: ignore[attr-defined]
+            entry = memberships[0]
         request.memberships = memberships  # type: ignore[attr-defined]
         request.membership = entry  # type: ignore[attr-defined]
         return entry

@@ -178,6 +178,7 @@ CELERY_TASK_DEFAULT_QUEUE = "deliver"
 CELERY_TASK_ROUTES = {
     "transport.sweep": {"queue": "sweep"},
     "transport.reroute": {"queue": "sweep"},
+    "transport.release_held": {"queue": "sweep"},
     "transport.housekeeping": {"queue": "sweep"},
     "transport.figures": {"queue": "sweep"},
     "transport.bulk": {"queue": "sweep"},
@@ -295,6 +296,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {"SuspensionModeEnum": "tenants.models.SuspensionMode"},
 }
 
 # Logs: one readable line each; the supervisor puts the process's name in front ------------------------------

@@ -87,6 +87,9 @@ def change_accepted_domain(*, actor: Actor, domain: AcceptedDomain, **changes: A
 def delete_accepted_domain(*, actor: Actor, domain: AcceptedDomain) -> None:
     """Remove a domain that no address uses and that is not the default."""
     before = snapshot(domain)
+    if domain.is_suspended:
+        # Or it would come back as a new one, and send.
+        raise Problem("domain.suspended", domain=domain.domain, why=domain.suspension_reason)
     if domain.is_default and AcceptedDomain.objects.filter(tenant_id=domain.tenant_id).exclude(pk=domain.pk).exists():
         raise Problem("domain.default_needed", domain=domain.domain)
     count = domain.addresses.count()

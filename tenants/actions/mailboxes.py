@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.translation import gettext
 
 from tenants.actions.actor import Actor
@@ -16,13 +17,14 @@ from tenants.actions.audit import audit, snapshot
 from tenants.actions.domains import domain_for_address
 from tenants.actions.tenants import set_membership
 from tenants.identifiers import uuid7
-from tenants.models import EmailAddress, Mailbox, Membership, Tenant, User
+from tenants.models import EmailAddress, Mailbox, Membership, SuspensionMode, Tenant, User
 from tenants.names import local_key, printable_name, split_mailbox_address
 from tenants.problems import Problem, constraint_problems
 from tenants.versioning import Picture, Restoration, VersionedType, register
-from tenants.wakeups import configuration_changed
+from tenants.wakeups import RELEASE_TASK, configuration_changed, wake_on_commit
 
 MAX_QUOTA = 2**50
+FACTS = ("suspended_at", "suspended_by", "suspension_reason", "suspension_mode")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ def create_mailbox(
     enabled: bool = True,
     user: User | None = None,
     pk: UUID | None = None,
+    suspension_reason: str = "",
+    suspension_mode: str = "",
 ) -> Mailbox:
     """Create a mailbox with its addresses. `verifier` is a SCRAM verifier, never a password.
 
@@ -54,6 +58,9 @@ def create_mailbox(
     mailbox.enabled = enabled
     if quota is not None:
         mailbox.quota = quota
+    said = {"enabled": enabled, "suspension_reason": suspension_reason, "suspension_mode": suspension_mode}
+    for field, value in _suspension(actor, mailbox, said).items():
+        setattr(mailbox, field, value)
     _check(mailbox)
     mailbox.save()
     _write_addresses(mailbox, addresses)
@@ -68,8 +75,9 @@ def change_mailbox(
 ) -> Mailbox:
     """Change a mailbox; `addresses`, where given, is the whole new list."""
     before = _picture(mailbox)
+    changes |= _suspension(actor, mailbox, changes)
     for field, value in changes.items():
-        if field not in {"display_name", "enabled", "quota", "verifier", "user"}:
+        if field not in {"display_name", "enabled", "quota", "verifier", "user", *FACTS}:
             raise Problem("api.unknown_field", field=field, name=field)
         setattr(mailbox, field, value)
     _check(mailbox)
@@ -80,7 +88,27 @@ def change_mailbox(
     after = _picture(mailbox) | ({"password": "changed"} if "verifier" in changes else {})
     audit(actor=actor, tenant=mailbox.tenant_id, action="mailbox.change", obj=mailbox, before=before, after=after)
     configuration_changed(mailbox.tenant_id)
+    if changes.get("enabled"):
+        wake_on_commit(RELEASE_TASK)
     return mailbox
+
+
+def _suspension(actor: Actor, mailbox: Mailbox, changes: dict[str, Any]) -> dict[str, Any]:
+    """Return the facts that go with `enabled` being changed: a reason and a mode may come with it, and need not."""
+    if changes.get("enabled", mailbox.enabled):
+        unwanted = dict.fromkeys({"suspension_reason", "suspension_mode"} & changes.keys(), "")
+        return unwanted if mailbox.enabled else {"suspended_at": None, **dict.fromkeys(FACTS[1:], "")}
+    reason = printable_name(changes.get("suspension_reason", mailbox.suspension_reason), field="suspension_reason")
+    mode = changes.get("suspension_mode", mailbox.suspension_mode) or SuspensionMode.PERMANENT
+    if mode not in SuspensionMode.values:
+        known = ", ".join(SuspensionMode.values)
+        raise Problem("suspension.invalid_mode", field="suspension_mode", mode=str(mode)[:32], known=known)
+    return {
+        "suspended_at": mailbox.suspended_at or timezone.now(),
+        "suspended_by": mailbox.suspended_by or actor.name,
+        "suspension_reason": reason[:500],
+        "suspension_mode": mode,
+    }
 
 
 @transaction.atomic

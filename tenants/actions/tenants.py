@@ -38,7 +38,7 @@ LIMITS = {
     "max_message_size": 2**40,
     "max_recipients_per_message": 2**31 - 1,
 }
-USER_FIELDS = ("name", "language", "is_active", "is_operator")
+USER_FIELDS = ("name", "language", "is_operator")
 OPERATORS_ONLY = frozenset(LIMITS)
 
 
@@ -103,7 +103,7 @@ def change_tenant(*, actor: Actor, tenant: Tenant, **changes: Any) -> Tenant:
     """Change settings of a tenant; which ones, the caller's face decides (CHANGEABLE, OPERATORS_ONLY)."""
     before = snapshot(tenant)
     for field, value in changes.items():
-        if field not in CHANGEABLE | OPERATORS_ONLY | {"status"}:
+        if field not in CHANGEABLE | OPERATORS_ONLY:
             raise Problem("api.unknown_field", field=field, name=field)
         setattr(tenant, field, value)
     _check(tenant)
@@ -194,4 +194,4 @@ register(
 def _other_owners(tenant: Tenant, user: User) -> list[Membership]:
     """Return the owners beside this one. All are locked, so that two cannot go at once and leave nobody."""
     owners = Membership.objects.filter(tenant=tenant, role=Membership.Role.OWNER).order_by("pk").select_for_update()
-    return [row for row in owners if row.user_id != user.pk]
+    return [row for row in owners if row.user_id != user.pk and not row.is_suspended]

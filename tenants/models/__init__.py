@@ -6,6 +6,7 @@ from tenants.models.invitation import Invitation
 from tenants.models.key import ApiKey, IdempotentRequest
 from tenants.models.mailbox import AppPassword, EmailAddress, Mailbox
 from tenants.models.send_as import SendAsGrant
+from tenants.models.suspension import Suspendable, SuspensionMode
 from tenants.models.tenant import Tenant, TenantOwned
 from tenants.models.user import Membership, User
 from tenants.models.version import ConfigurationVersion
@@ -22,6 +23,8 @@ __all__ = [
     "Mailbox",
     "Membership",
     "SendAsGrant",
+    "Suspendable",
+    "SuspensionMode",
     "Tenant",
     "TenantOwned",
     "User",

@@ -7,10 +7,11 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
+from tenants.models.suspension import Suspendable
 from tenants.models.tenant import TenantOwned
 
 
-class AcceptedDomain(TenantOwned):
+class AcceptedDomain(Suspendable, TenantOwned):
     class Type(models.TextChoices):
         AUTHORITATIVE = "authoritative", _("authoritative")
         INTERNAL_RELAY = "internal_relay", _("internal relay")
@@ -32,6 +33,10 @@ class AcceptedDomain(TenantOwned):
         verbose_name = _("accepted domain")
         verbose_name_plural = _("accepted domains")
         ordering = ["domain"]
+        indexes = [
+            # Asked for each claimed delivery: nearly empty.
+            models.Index(fields=["tenant"], name="suspended_domains", condition=models.Q(suspended_at__isnull=False))
+        ]
         constraints = [
             models.UniqueConstraint(fields=["tenant", "domain"], name="accepted_domain_once_per_tenant"),
             models.UniqueConstraint(fields=["tenant", "name"], name="accepted_domain_name_once_per_tenant"),

@@ -9,11 +9,12 @@ from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
 from tenants.models.domain import AcceptedDomain
+from tenants.models.suspension import Suspendable, SuspensionMode
 from tenants.models.tenant import TenantOwned
 from tenants.models.user import User
 
 
-class Mailbox(TenantOwned):
+class Mailbox(Suspendable, TenantOwned):
     display_name = models.CharField(_("display name"), max_length=256)
     user = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.SET_NULL, related_name="mailboxes", verbose_name=_("user")
@@ -44,6 +45,11 @@ class Mailbox(TenantOwned):
     def primary_address(self) -> EmailAddress | None:
         """Return the reply address; uses the prefetched addresses where there are any."""
         return next((address for address in self.addresses.all() if address.is_primary), None)
+
+    @property
+    def puts_mail_off(self) -> bool:
+        """Return whether senders hear 4xx while the mailbox is disabled; without a mode it is 5xx."""
+        return self.suspension_mode == SuspensionMode.TEMPORARY
 
     @property
     def is_full(self) -> bool:

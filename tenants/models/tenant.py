@@ -10,9 +10,10 @@ from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
 from tenants.identifiers import uuid7
+from tenants.models.suspension import Suspendable
 
 
-class Tenant(models.Model):
+class Tenant(Suspendable):
     class Status(models.TextChoices):
         ACTIVE = "active", _("active")
         SUSPENDED = "suspended", _("suspended")
@@ -30,6 +31,14 @@ class Tenant(models.Model):
     max_mailboxes = models.PositiveIntegerField(_("mailboxes at most"), default=10_000)
     max_message_size = models.PositiveBigIntegerField(_("message size at most, bytes"), default=36 * 1024 * 1024)
     max_recipients_per_message = models.PositiveIntegerField(_("recipients per message at most"), default=500)
+
+    # Until then nothing of the tenant's mail expires: it was held, and gets the time back that it lost.
+    expiry_paused_until = models.DateTimeField(null=True, blank=True, editable=False)
+    # A deletion that was asked for; from `deletion_started_at` on there is no way back.
+    deletion_due_at = models.DateTimeField(_("to be deleted"), null=True, blank=True, editable=False)
+    deletion_asked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    deletion_asked_by = models.CharField(max_length=320, blank=True, default="", db_default="", editable=False)
+    deletion_started_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     # Exchange's retry clock (reference §5): glitch 4 × 1 min, transient 6 × 5 min, then every 10 min.
     retry_schedule = models.CharField(_("retry schedule"), max_length=200, default="1m*4, 5m*6, 10m")
@@ -63,6 +72,10 @@ class Tenant(models.Model):
     @property
     def is_active(self) -> bool:
         return self.status == self.Status.ACTIVE
+
+    @property
+    def is_to_be_deleted(self) -> bool:
+        return self.deletion_due_at is not None
 
 
 class TenantOwned(models.Model):

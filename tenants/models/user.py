@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
 from tenants.identifiers import uuid7
+from tenants.models.suspension import Suspendable
 from tenants.models.tenant import TenantOwned
 
 
@@ -26,7 +27,7 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email=(username or "").strip().lower())
 
 
-class User(AbstractBaseUser):
+class User(Suspendable, AbstractBaseUser):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     email = models.EmailField(_("e-mail address"), max_length=320, unique=True)
     name = models.CharField(_("name"), max_length=200, blank=True)
@@ -68,7 +69,7 @@ class User(AbstractBaseUser):
         return self.is_active and self.is_operator
 
 
-class Membership(TenantOwned):
+class Membership(Suspendable, TenantOwned):
     class Role(models.TextChoices):
         OWNER = "owner", _("owner")
         ADMIN = "admin", _("administrator")

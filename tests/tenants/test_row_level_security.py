@@ -144,3 +144,19 @@ def test_functions_that_run_as_their_owner_name_their_schemas_and_their_callers(
             "OR NOT 'search_path=public, pg_temp' = ANY(coalesce(proconfig, '{}')))"
         )
         assert cursor.fetchall() == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE tenants_accepteddomain SET suspended_at = NULL",
+        "UPDATE tenants_tenant SET suspended_at = NULL, suspension_reason = ''",
+        "UPDATE tenants_tenant SET deletion_due_at = NULL",
+        "UPDATE tenants_user SET is_active = true",
+        "UPDATE tenants_user SET suspended_at = NULL",
+    ],
+)
+def test_a_tenants_session_does_not_lift_what_an_operator_suspended(contoso: Contoso, statement: str) -> None:
+    denied = pytest.raises(ProgrammingError, match="permission denied")
+    with denied, scope(contoso.tenant), connection.cursor() as cursor:
+        cursor.execute(statement)

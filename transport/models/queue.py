@@ -125,6 +125,10 @@ class Delivery(MachineOwned, LastError):
     crashes = models.PositiveSmallIntegerField(default=0)  # leases that ran out: a worker died holding it
     config_version = models.BigIntegerField(default=0)  # of the configuration that routed it (design §12.6)
     created_at = models.DateTimeField(default=timezone.now)
+    # While a suspension holds it: of which domain, mailbox or user, since when, and what it goes back to.
+    held_by = models.UUIDField(null=True)
+    held_at = models.DateTimeField(null=True)
+    held_state = models.CharField(max_length=16, blank=True, default="", db_default="")
     expires_at = models.DateTimeField(_("expires"))
     delay_notice_at = models.DateTimeField(null=True)  # when the sender hears of the delay; null once told
 
@@ -144,6 +148,8 @@ class Delivery(MachineOwned, LastError):
             models.Index(
                 fields=["delay_notice_at"], name="delivery_notices", condition=models.Q(delay_notice_at__isnull=False)
             ),
+            # Release after a suspension: nearly empty.
+            models.Index(fields=["held_by", "id"], name="delivery_holds", condition=models.Q(held_by__isnull=False)),
             # Re-routing after a change of configuration.
             models.Index(
                 fields=["tenant", "config_version"],

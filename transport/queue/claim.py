@@ -37,6 +37,8 @@ class ClaimedDelivery:
     expires_at: datetime
     queue_id: UUID
     pending: str = ""
+    was: str = ""  # its state before it was claimed
+    holder: UUID | None = None  # the suspended domain, mailbox or person that holds it (holds.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +112,23 @@ def clock_of(schedule: str) -> RetryClock:
         return EXCHANGE_CLOCK
 
 
-_READ: Final = """
+# Which suspension holds a delivery: of its recipient's or its sender's domain, of either's mailbox, of the person who
+# sent it. Look-ups by key, and in an index that is nearly empty.
+_HOLDER: Final = """coalesce(
+    (SELECT a.id FROM tenants_accepteddomain a
+     WHERE a.tenant_id = d.tenant_id AND a.suspended_at IS NOT NULL AND EXISTS (
+       SELECT 1 FROM (VALUES (d.recipient), (CASE WHEN NOT m.incoming THEN m.sender END)) AS party (address)
+       WHERE lower(substring(address from '[^@]*$')) = a.domain
+         OR (a.match_subdomains AND lower(address) LIKE '%%.' || a.domain))
+     LIMIT 1),
+    (SELECT b.id FROM tenants_mailbox b
+     WHERE (b.id = d.mailbox_id OR (b.id = m.mailbox_id AND NOT m.incoming)) AND NOT b.enabled LIMIT 1),
+    (SELECT u.id FROM tenants_mailbox b JOIN tenants_user u ON u.id = b.user_id
+     WHERE b.id = m.mailbox_id AND NOT m.incoming AND NOT u.is_active)
+  )"""
+_READ: Final = f"""
 SELECT d.id, d.recipient, d.original_recipient, d.notify, d.mailbox_id, d.attempts, d.crashes, d.config_version,
-  d.created_at, d.expires_at, d.queue_id, d.pending,
+  d.created_at, d.expires_at, d.queue_id, d.pending, d.was, {_HOLDER},
   m.id, m.tenant_id, m.sender, m.internet_message_id, m.from_header, m.subject, m.size, m.origin, m.incoming,
   host(m.client_address), m.mailbox_id, m.is_8bit, m.smtputf8, m.auto_submitted, m.envid, m.ret, m.received_at,
   t.config_version, t.retry_schedule
@@ -120,16 +136,16 @@ FROM claimed d
 JOIN transport_message m ON m.id = d.message_id
 JOIN tenants_tenant t ON t.id = d.tenant_id
 ORDER BY m.id, d.id
-"""
+"""  # noqa: S608
 # What is claimed, and what marks it as ours. A lease protects what stays `unreachable` as well as what is `active`; but
 # only what is active goes back to its queue's work when the lease runs out.
 _CLAIM: Final = f"""
 WITH due AS (
-  SELECT id FROM transport_delivery
+  SELECT id, state AS was FROM transport_delivery
   WHERE {{due}}
   LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), claimed AS (
-  UPDATE transport_delivery d SET {{change}} FROM due WHERE d.id = due.id RETURNING d.*
+  UPDATE transport_delivery d SET {{change}} FROM due WHERE d.id = due.id RETURNING d.*, due.was
 )
 {_READ}
 """  # noqa: S608
@@ -161,19 +177,24 @@ _UNREACHABLE: Final = _CLAIM.format(
     AND (lease_until IS NULL OR lease_until < now())
   ORDER BY config_version, id""",
 )
+# What a suspension holds gets its time back. Whether to remove it, an administrator may still decide.
+_IS_NOT_HELD: Final = """(pending <> '' OR (NOT (state = 'held' AND held_by IS NOT NULL) AND tenant_id <> ALL (ARRAY(
+      SELECT id FROM tenants_tenant WHERE status <> 'active' OR expiry_paused_until > now()))))"""
 _EXPIRED: Final = _CLAIM.format(
     change=_ACTIVE,
-    due="""expires_at <= now() AND state NOT IN ('active', 'poison') ORDER BY expires_at, id""",
+    due=f"""expires_at <= now() AND state NOT IN ('active', 'poison') AND {_IS_NOT_HELD}
+    ORDER BY expires_at, id""",
 )
 _DELAYED: Final = _CLAIM.format(
-    change="delay_notice_at = NULL", due="delay_notice_at <= now() AND state <> 'poison' ORDER BY delay_notice_at, id"
+    change="delay_notice_at = NULL",
+    due=f"delay_notice_at <= now() AND state <> 'poison' AND {_IS_NOT_HELD} ORDER BY delay_notice_at, id",
 )
 # The first delivery of each of a tenant's queues, as a sample; nothing is claimed.
 _FIRST_OUTDATED: Final = f"""
 WITH claimed AS (
   SELECT first.* FROM transport_queue q
   CROSS JOIN LATERAL (
-    SELECT d.* FROM transport_delivery d
+    SELECT d.*, d.state AS was FROM transport_delivery d
     WHERE d.queue_id = q.id AND d.state IN ('ready', 'retry') ORDER BY d.next_attempt_at, d.id LIMIT 1
   ) AS first
   WHERE q.tenant_id = %(tenant)s AND q.connector_id IS NOT NULL AND first.config_version < %(version)s
@@ -181,7 +202,7 @@ WITH claimed AS (
 )
 {_READ}
 """  # noqa: S608
-_DELIVERY_COLUMNS: Final = 12
+_DELIVERY_COLUMNS: Final = 14
 _MESSAGE_COLUMNS: Final = 17
 
 

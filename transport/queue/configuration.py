@@ -113,10 +113,11 @@ def queries_for(need: Need) -> Iterator[Query]:
 
 _TENANTS: Final = """
 SELECT t.id, t.slug, t.status, t.config_version, t.message_expiration_timeout, t.delay_notification_timeout,
-  t.max_message_size, t.max_recipients_per_message,
+  t.max_message_size, t.max_recipients_per_message, t.suspension_mode,
   (SELECT coalesce(json_agg(json_build_object(
       'id', d.id, 'name', d.domain, 'type', d.type, 'match_subdomains', d.match_subdomains,
-      'is_default', d.is_default, 'verified', d.verified_at IS NOT NULL, 'findings', d.dns_findings
+      'is_default', d.is_default, 'verified', d.verified_at IS NOT NULL, 'findings', d.dns_findings,
+      'suspended', CASE WHEN d.suspended_at IS NOT NULL THEN d.suspension_mode ELSE '' END
     )), '[]')::text FROM tenants_accepteddomain d WHERE d.tenant_id = t.id),
   (SELECT coalesce(json_agg(json_build_object(
       'id', c.id, 'name', c.name, 'enabled', c.enabled, 'usage', c.usage, 'routing', c.routing, 'port', c.port,
@@ -133,7 +134,7 @@ FROM tenants_tenant t WHERE t.id = ANY(%s)
 def _tenants(ids: Sequence[UUID]) -> Query:
     def keep(configuration: Configuration, rows: list[Row]) -> None:
         configuration.tenants.update(dict.fromkeys(ids))
-        for tenant_id, slug, status, version, expires, delay, size, recipients, domains, connectors in rows:
+        for tenant_id, slug, status, version, expires, delay, size, recipients, mode, domains, connectors in rows:
             configuration.tenants[tenant_id] = TenantSnapshot(
                 id=tenant_id,
                 slug=slug,
@@ -141,6 +142,7 @@ def _tenants(ids: Sequence[UUID]) -> Query:
                 active=status == "active",
                 domains=tuple(_domain(entry) for entry in json.loads(domains)),
                 connectors=tuple(_connector(entry) for entry in json.loads(connectors)),
+                refuses_for_good=mode == "permanent",
             )
             configuration.terms[tenant_id] = _terms(version, expires, delay, size, recipients)
 
@@ -160,6 +162,7 @@ def _domain(entry: dict[str, Any]) -> DomainEntry:
         is_default=entry["is_default"],
         verified=entry["verified"],
         resolvable=(entry["findings"] or {}).get("resolvable"),
+        suspended=entry["suspended"],
     )
 
 
@@ -192,13 +195,16 @@ def _owners(domains: Sequence[str]) -> Query:
 # Both joins are index look-ups, whatever the number of mailboxes: (tenant, domain), then address_is_unique.
 _ADDRESSES: Final = """
 SELECT w.tenant_id, w.key, m.id, m.display_name, p.local_part, p.domain, m.enabled, m.used_bytes >= m.quota,
-  ARRAY(SELECT g.grantee_id FROM tenants_sendasgrant g WHERE g.mailbox_id = m.id)
+  ARRAY(SELECT g.grantee_id FROM tenants_sendasgrant g JOIN tenants_mailbox b ON b.id = g.grantee_id AND b.enabled
+        LEFT JOIN tenants_user o ON o.id = b.user_id WHERE g.mailbox_id = m.id AND coalesce(o.is_active, true)),
+  m.suspension_mode = 'temporary', coalesce(u.is_active, true)
 FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::text[], %s::text[]) WITH ORDINALITY
   AS w (tenant_id, key, accepted, domain, local_key, place)
 JOIN tenants_accepteddomain d ON d.tenant_id = w.tenant_id AND d.domain = w.accepted
 JOIN tenants_emailaddress e ON e.accepted_domain_id = d.id AND e.domain = w.domain AND e.local_key = w.local_key
 JOIN tenants_mailbox m ON m.id = e.mailbox_id
 JOIN tenants_emailaddress p ON p.mailbox_id = m.id AND p.is_primary
+LEFT JOIN tenants_user u ON u.id = m.user_id
 ORDER BY w.place DESC
 """
 
@@ -221,7 +227,7 @@ def _addresses(wanted: Sequence[tuple[UUID, str]]) -> Query:
 # RFC 5321 4.5.1, RFC 2142: every domain answers at postmaster@ and abuse@. Unless an address says otherwise, an
 # owner's mailbox gets them, then an administrator's, then the oldest one.
 _ROLE_MAILBOXES: Final = """
-SELECT w.tenant_id, w.key, m.id, m.display_name, p.local_part, p.domain, true, false, '{}'::uuid[]
+SELECT w.tenant_id, w.key, m.id, m.display_name, p.local_part, p.domain, true, false, '{}'::uuid[], false, true
 FROM unnest(%s::uuid[], %s::text[]) AS w (tenant_id, key)
 JOIN LATERAL (
   SELECT b.id, b.display_name FROM tenants_mailbox b
@@ -243,7 +249,9 @@ def _role_mailboxes(wanted: Sequence[tuple[UUID, str]]) -> Query:
 
 
 def _resolved(rows: Iterable[Row]) -> Iterator[tuple[tuple[UUID, str], ResolvedAddress]]:
-    for tenant_id, key, mailbox_id, name, local, domain, enabled, is_full, send_as in rows:
+    for tenant_id, key, mailbox_id, name, local, domain, enabled, is_full, send_as, *facts in rows:
         primary = f"{local}@{domain}"
-        resolved = ResolvedAddress(key, tenant_id, mailbox_id, name, primary, enabled, is_full, frozenset(send_as))
+        resolved = ResolvedAddress(
+            key, tenant_id, mailbox_id, name, primary, enabled, is_full, frozenset(send_as), *facts
+        )
         yield (tenant_id, key), resolved

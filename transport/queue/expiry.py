@@ -16,6 +16,7 @@ from transport.delivery.outcome import Outcome
 from transport.message.reply import Reply
 from transport.models import Delivery, Source
 from transport.queue.claim import ClaimedDelivery, claim_expired, take_delayed
+from transport.queue.holds import hold
 from transport.queue.intake import astore
 from transport.queue.notices import NoticeOffice, load_originals
 from transport.queue.outcomes import Report, Result, Verdict
@@ -46,6 +47,8 @@ async def expire(connection: AsyncConnection[Any], limit: int = BATCH) -> int:
     claim = await claim_expired(connection, limit)
     if claim.is_empty:
         return 0
+    found = len(claim.delivery_ids)
+    claim = await hold(connection, claim)
     errors = await _last_errors(connection, claim.delivery_ids)
     at = datetime.now(UTC)
     reports = [
@@ -58,7 +61,7 @@ async def expire(connection: AsyncConnection[Any], limit: int = BATCH) -> int:
         for message in claim.messages
     ]
     await record(connection, reports)
-    return len(claim.delivery_ids)
+    return found
 
 
 async def tell_of_delays(connection: AsyncConnection[Any], limit: int = BATCH) -> int:

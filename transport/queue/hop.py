@@ -27,6 +27,7 @@ from transport.queue.claim import Claim, ClaimedMessage, claim
 from transport.queue.connections import Connections
 from transport.queue.database import is_away
 from transport.queue.due import DueQueue
+from transport.queue.holds import hold
 from transport.queue.leases import free_queue, release, release_all
 from transport.queue.outcomes import QueueChange, Report, Result, Verdict
 from transport.queue.recorder import Recorder
@@ -118,10 +119,12 @@ class Hop:
                 self._asked = uuid4()
                 batch = await self._hold(claim(connection, self.queue.id, limit, self._asked))
                 self._asked = None
+                claimed = not batch.is_empty
+                batch = await self._hold(hold(connection, batch))
                 moved = batch.is_outdated and not self.queue.is_mailbox
                 if moved:
                     batch = await self._hold(reroute_claim(connection, batch))
-            if moved and batch.is_empty and not self.is_over:
+            if claimed and batch.is_empty and not self.is_over:
                 continue
             # Our own settings may have changed with it: the next turn reads them afresh.
             if self.version and batch.config_version > self.version:

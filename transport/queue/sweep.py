@@ -16,6 +16,7 @@ from tenants.wakeups import wake
 from transport.queue.database import connect_flow
 from transport.queue.due import has_due_work
 from transport.queue.expiry import expire, tell_of_delays
+from transport.queue.holds import release_held
 from transport.queue.leases import take_back_expired
 from transport.queue.reconfigure import (
     adopt_orphans,
@@ -43,9 +44,14 @@ def reroute_once(tenant_id: UUID) -> int:
     return asyncio.run(_reroute(tenant_id))
 
 
+def release_once() -> int:
+    """Release what nothing holds any more, and wake the workers for it."""
+    return asyncio.run(_release())
+
+
 async def _sweep() -> bool:
     async with await connect_flow("postroom sweep") as connection:
-        for step in (take_back_expired, expire, tell_of_delays):
+        for step in (take_back_expired, release_held, expire, tell_of_delays):
             await _repeat(connection, step)
         for once in (_reroute_outdated, adopt_orphans):
             await _once(connection, once)
@@ -53,6 +59,17 @@ async def _sweep() -> bool:
     if due:
         wake(DELIVER_TASK)
     return due
+
+
+async def _release() -> int:
+    async with await connect_flow("postroom release") as connection:
+        released = 0
+        while batch := await release_held(connection):
+            released += batch
+        await _reroute_outdated(connection)
+        if await has_due_work(connection):
+            wake(DELIVER_TASK)
+    return released
 
 
 async def _reroute(tenant_id: UUID) -> int:

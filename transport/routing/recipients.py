@@ -59,9 +59,23 @@ def route_recipient(original: str, standing: Standing, size: int, lookup: Lookup
             return _refused(case, standing.tenant, _hidden(case, standing.hidden_domain))
         template = _("{domain} belongs to another organisation here: handed over as coming from outside.")
         _tell(case, standing.tenant, Verdict.HANDED_OVER, template, {"domain": entry.name})
-    if tenant is not standing.tenant and not tenant.active:
-        return _refused(case, tenant, refuse("tenant.receiving_suspended", recipient=address))
+    if (refusal := _suspension(case, tenant, entry)) is not None:
+        return _refused(case, tenant, refusal)
     return _inside(case, tenant, entry)
+
+
+def _suspension(case: Case, tenant: TenantSnapshot, entry: DomainEntry) -> Refusal | None:
+    """Put off or refuse mail for a suspended organisation or domain; what was accepted before waits instead."""
+    if case.standing.is_settled:
+        return None
+    if tenant is not case.standing.tenant and not tenant.active:
+        code = "tenant.receiving_refused" if tenant.refuses_for_good else "tenant.receiving_suspended"
+        return refuse(code, recipient=case.address)
+    if entry.suspended:
+        is_permanent = entry.suspended == "permanent"
+        code = "domain.receiving_refused" if is_permanent else "domain.receiving_suspended"
+        return refuse(code, recipient=case.address, domain=entry.name)
+    return None
 
 
 def expect_recipient(original: str, lookup: Lookup) -> None:
@@ -96,8 +110,9 @@ def _inside(case: Case, tenant: TenantSnapshot, entry: DomainEntry) -> Destinati
 
 
 def _mailbox(case: Case, tenant: TenantSnapshot, entry: DomainEntry, resolved: ResolvedAddress) -> Destination:
-    if not resolved.enabled:
-        return _refused(case, tenant, _mailbox_refusal("recipient.disabled", case, tenant, resolved))
+    if not resolved.enabled and not case.standing.is_settled:
+        code = "recipient.put_off" if resolved.puts_mail_off else "recipient.disabled"
+        return _refused(case, tenant, _mailbox_refusal(code, case, tenant, resolved))
     if resolved.over_quota and case.address.local.lower() not in ROLE_NAMES:
         return _refused(case, tenant, _mailbox_refusal("mailbox.full", case, tenant, resolved))
     template = _("{domain} is accepted ({type}); the address leads to the mailbox “{mailbox}”, {primary}.")

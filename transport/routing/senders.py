@@ -26,6 +26,7 @@ class Standing:
     tenant: TenantSnapshot | None
     refusal: Refusal | None = None
     hidden_domain: DomainEntry | None = None
+    is_settled: bool = False  # accepted before: what is suspended since is held where it is, and not given up
 
 
 def judge_sender(envelope: Envelope, lookup: Lookup, trace: Trace) -> Standing:
@@ -34,7 +35,7 @@ def judge_sender(envelope: Envelope, lookup: Lookup, trace: Trace) -> Standing:
     _trace_client(client, trace)
     tenant = lookup.tenant(client.tenant_id) if client.tenant_id is not None else None
     if envelope.rerouting or client.origin is Origin.NOTICE:
-        return Standing(client, envelope.sender, tenant)
+        return Standing(client, envelope.sender, tenant, is_settled=envelope.rerouting)
     try:
         sender = parse_path(envelope.sender, smtputf8=True)
     except InvalidAddress as error:
@@ -107,7 +108,7 @@ def _client_refusal(client: Client, tenant: TenantSnapshot | None) -> Refusal | 
 def _sender_refusal(client: Client, sender: Address, tenant: TenantSnapshot | None, lookup: Lookup) -> Refusal | None:
     if tenant is None:
         return _stranger_refusal(client, sender, lookup)
-    return None if _is_own(client, sender, tenant, lookup) else _not_yours("sender.not_yours", client, str(sender))
+    return _own_refusal(client, sender, tenant, lookup, "sender.not_yours")
 
 
 def _stranger_refusal(client: Client, sender: Address, lookup: Lookup) -> Refusal | None:
@@ -123,21 +124,29 @@ def _stranger_refusal(client: Client, sender: Address, lookup: Lookup) -> Refusa
     return refuse("sender.unauthenticated", sender=sender, connector=client.connector) if right in lacks else None
 
 
-def _is_own(client: Client, sender: Address, tenant: TenantSnapshot, lookup: Lookup) -> bool:
-    """Say whether the sender is this client's to use; never one on another tenant's verified domain."""
+def _own_refusal(
+    client: Client, sender: Address, tenant: TenantSnapshot, lookup: Lookup, reason_code: str
+) -> Refusal | None:
+    """Refuse a sender that is not this client's to use, with this code, or that is suspended.
+
+    It is never one on another tenant's verified domain.
+    """
     found = lookup.accepting(_domain_of(sender, lookup), tenant)
-    if found is not None and found[0] is not tenant:
-        return False
-    if Right.ACCEPT_ANY_SENDER in client.rights:
-        return True
-    if found is None:
-        return False
-    if client.mailbox_id is None:
-        return True
+    is_free = Right.ACCEPT_ANY_SENDER in client.rights
+    if (found is not None and found[0] is not tenant) or (found is None and not is_free):
+        return _not_yours(reason_code, client, str(sender))
+    if found is not None and found[1].suspended:
+        return refuse("domain.sending_suspended", sender=sender, domain=found[1].name)
+    if is_free or client.mailbox_id is None:
+        return None
     resolved = lookup.address(tenant.id, _key_of(sender, lookup))
-    if resolved is None:
-        return False
-    return resolved.mailbox_id == client.mailbox_id or client.mailbox_id in resolved.send_as
+    is_mine = resolved is not None and resolved.mailbox_id == client.mailbox_id
+    if resolved is None or not (is_mine or client.mailbox_id in resolved.send_as):
+        return _not_yours(reason_code, client, str(sender))
+    if not resolved.enabled:
+        facts = {"mailbox": resolved.mailbox_name, "mailbox_id": resolved.mailbox_id}
+        return refuse("mailbox.sending_disabled", sender=sender, **facts)
+    return refuse("user.sending_suspended", sender=sender) if is_mine and not resolved.owner_active else None
 
 
 def _author_refusal(
@@ -149,8 +158,12 @@ def _author_refusal(
             author = parse_path(text, smtputf8=True)
         except InvalidAddress:
             author = None
-        if tenant is not None and (author is None or not _is_own(client, author, tenant, lookup)):
+        if tenant is None:
+            continue
+        if author is None:
             return _not_yours("sender.author_not_yours", client, text)
+        if (refusal := _own_refusal(client, author, tenant, lookup, "sender.author_not_yours")) is not None:
+            return refusal
     return None
 
 

@@ -36,6 +36,7 @@ class DomainEntry:
     is_default: bool = False
     verified: bool = True
     resolvable: bool | None = None
+    suspended: str = ""  # how mail for it is refused meanwhile: temporary or permanent; empty: it is not suspended
 
     @property
     def is_public(self) -> bool:
@@ -78,6 +79,7 @@ class TenantSnapshot:
     active: bool
     domains: tuple[DomainEntry, ...]
     connectors: tuple[ConnectorEntry, ...]
+    refuses_for_good: bool = False  # where it is not active: senders hear 5xx and not 4xx
     domains_by_name: Mapping[str, DomainEntry] = field(init=False, repr=False, compare=False)
     spaces: Spaces = field(init=False, repr=False, compare=False)
 
@@ -110,6 +112,8 @@ class ResolvedAddress:
     enabled: bool = True
     over_quota: bool = False
     send_as: frozenset[UUID] = frozenset()  # the other mailboxes whose log-ins may use this address as a sender
+    puts_mail_off: bool = False  # where it is not enabled: senders hear 4xx and not 5xx
+    owner_active: bool = True  # False: the person whose mailbox it is was suspended, so it sends nothing
 
 
 Owners = Mapping[str, UUID | None]

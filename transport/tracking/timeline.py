@@ -179,7 +179,7 @@ def waiting_reason(row: Delivery) -> str:
     if row.state == Delivery.State.SUSPENDED:
         return "delivery.suspended"
     if row.state == Delivery.State.HELD:
-        return "delivery.held"
+        return "delivery.held_by_suspension" if row.held_by else "delivery.held"
     return row.last_error_reason or row.queue.last_error_reason
 
 

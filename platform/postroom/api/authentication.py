@@ -10,7 +10,8 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from typing_extensions import override
 
-from tenants.access import KeyEntry, find_api_key
+from tenants.access import KeyEntry, find_api_key, suspension_of_key
+from tenants.problems import Problem
 
 KEY_ENDS = "This key is unknown or was revoked."
 
@@ -36,6 +37,9 @@ class ApiKeyAuthentication(BaseAuthentication):
             raise AuthenticationFailed("Write Authorization: Bearer <key>.")
         key = find_api_key(token.strip())
         if key is None:
+            suspension = suspension_of_key(token.strip())
+            if suspension is not None:
+                raise Problem("api.tenant_suspended", name=suspension.name, why=suspension.reason)
             raise AuthenticationFailed(KEY_ENDS)
         return KeyHolder(key), key
 

@@ -38,9 +38,14 @@ CODES: dict[type[Exception], tuple[int, str]] = {
     DataError: (400, "api.invalid"),
     IntegrityError: (409, "api.conflict"),
 }
-FORBIDDEN = {"member.owners_only", "member.not_yours"}
+FORBIDDEN = {"api.tenant_suspended", "member.owners_only", "member.not_yours"}
 # What collides with a state of things, not with a rule of form, is a conflict.
 CONFLICTS = (
+    "suspension.none",
+    "domain.suspended",
+    "tenant.being_deleted",
+    "tenant.deletion_asked",
+    "tenant.deletion_none",
     ".taken",
     ".duplicate",
     "_taken",

@@ -30,7 +30,7 @@ from tenants.actions.mailboxes import (
     set_reply_address,
 )
 from tenants.actions.send_as import granted_names
-from tenants.models import AcceptedDomain, EmailAddress, Mailbox
+from tenants.models import AcceptedDomain, EmailAddress, Mailbox, SuspensionMode
 from tenants.names import local_key
 from tenants.permissions import Permission
 from tenants.problems import Problem
@@ -57,6 +57,15 @@ class MailboxForm(ConsoleForm):
         label=gettext_lazy("Enabled"),
         required=False,
         help_text=gettext_lazy("A disabled mailbox keeps its letters; new ones are refused, and nobody sends from it."),
+    )
+    suspension_reason = forms.CharField(label=gettext_lazy("Why it is disabled"), max_length=500, required=False)
+    suspension_mode = forms.ChoiceField(
+        label=gettext_lazy("Mail for it while it is disabled"),
+        required=False,
+        choices=[
+            (SuspensionMode.PERMANENT, gettext_lazy("Refuse it: senders are told at once")),
+            (SuspensionMode.TEMPORARY, gettext_lazy("Put it off: senders try again for some days")),
+        ],
     )
 
     def __init__(self, data: Any = None, *, initial: dict[str, Any], addresses: list[AddressInput]) -> None:
@@ -90,6 +99,8 @@ class MailboxForm(ConsoleForm):
         data = self.cleaned_data
         fields = {"display_name": data["display_name"], "enabled": data["enabled"]}
         fields["quota"] = data["quota_mb"] * MEGABYTE
+        if not data["enabled"]:
+            fields |= {name: data[name] for name in ("suspension_reason", "suspension_mode")}
         if data["password"]:
             fields["verifier"] = make_verifier(data["password"])
         return fields
@@ -152,6 +163,7 @@ def create(request: ConsoleRequest) -> HttpResponse:
 def edit(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     row = _row(request, pk)
     start = {"display_name": row.display_name, "quota_mb": max(1, row.quota // MEGABYTE), "enabled": row.enabled}
+    start |= {"suspension_reason": row.suspension_reason, "suspension_mode": row.suspension_mode}
     kept = [AddressInput(str(address), address.is_primary) for address in row.addresses.all()]
     form = MailboxForm(request.POST or None, initial=start, addresses=kept)
     if request.method == "POST":

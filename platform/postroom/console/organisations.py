@@ -5,7 +5,8 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -26,11 +27,15 @@ def index(request: ConsoleRequest) -> HttpResponse:
 
 
 @require_POST
-@needs(*Permission)
-def switch(request: ConsoleRequest) -> HttpResponse:
-    """Work in another organisation of the user's from now on, and after the next sign-in."""
+@login_required
+def switch(request: HttpRequest) -> HttpResponse:
+    """Work in another organisation of the user's from now on, and after the next sign-in.
+
+    Also from one that is suspended, which nothing else can be done in.
+    """
+    assert isinstance(request.user, User)
     wanted = request.POST.get("tenant", "")
-    entry = next((one for one in request.memberships if str(one.tenant_id) == wanted), None)
+    entry = next((one for one in request.memberships if str(one.tenant_id) == wanted), None)  # type: ignore[attr-defined]
     if entry is not None:
         request.session[SESSION_TENANT] = wanted
         User.objects.filter(pk=request.user.pk).update(last_tenant_id=entry.tenant_id)

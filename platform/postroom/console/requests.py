@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -16,7 +17,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
 from postroom.scoping import manages_scope
-from tenants.access import MembershipEntry
+from tenants.access import MembershipEntry, SuspensionEntry
 from tenants.actions.actor import Actor
 from tenants.models import Tenant, User
 from tenants.permissions import Permission, may
@@ -30,6 +31,7 @@ class ConsoleRequest(HttpRequest):
     user: User
     membership: MembershipEntry
     memberships: list[MembershipEntry]
+    suspension: SuspensionEntry | None
     htmx: HtmxDetails
     enter_scope: Callable[[], AbstractContextManager[None]]
 
@@ -48,6 +50,9 @@ def needs(
             if not request.user.is_authenticated:
                 return redirect_to_login(request.get_full_path())
             membership: MembershipEntry | None = request.membership  # type: ignore[attr-defined]
+            if membership is None and request.suspension is not None:  # type: ignore[attr-defined]
+                context = {"operator_address": settings.POSTROOM_ADMIN_EMAIL}
+                return render(request, "console/suspended.html", context, status=403)
             if membership is None:
                 return render(request, "console/no_organisation.html", status=403)
             if not any(may(membership.role, permission) for permission in permissions):

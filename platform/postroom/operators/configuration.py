@@ -13,8 +13,10 @@ from django.utils.translation import gettext_lazy
 from typing_extensions import override
 
 from postroom.operators.bases import ActionAdmin, ActionForm, LinesField, ReadOnlyAdmin, actor_of
+from postroom.operators.suspensions import SuspendableAdmin
 from tenants.actions.domains import change_accepted_domain, create_accepted_domain, delete_accepted_domain
 from tenants.actions.mailboxes import AddressInput, change_mailbox, create_mailbox, delete_mailbox
+from tenants.actions.suspensions import resume_domain, suspend_domain
 from tenants.actions.tenants import check_password_strength
 from tenants.models import AcceptedDomain, EmailAddress, Mailbox
 from tenants.problems import Problem
@@ -45,14 +47,25 @@ class AcceptedDomainForm(ActionForm[AcceptedDomain]):
 
 
 @admin.register(AcceptedDomain)
-class AcceptedDomainAdmin(ActionAdmin[AcceptedDomain]):
+class AcceptedDomainAdmin(SuspendableAdmin[AcceptedDomain]):
     form = AcceptedDomainForm
     fields = ["tenant", "domain", "name", "type", "match_subdomains", "is_default", "verified_at", "dns_checked_at"]
-    list_display = ["domain", "tenant", "type", "is_default", "verified_at"]
+    list_display = ["domain", "tenant", "type", "is_default", "verified_at", "suspended_at"]
     list_filter = ["type", "is_default"]
     list_select_related = ["tenant"]
     search_fields = ["domain", "tenant__slug"]
     autocomplete_fields = ["tenant"]
+    suspension_effect = gettext_lazy(
+        "No mail is taken for these domains and none is sent from them. What waits is held, and released on resuming."
+    )
+
+    @override
+    def suspend_row(self, request: HttpRequest, row: AcceptedDomain, data: dict[str, Any]) -> None:
+        suspend_domain(actor=actor_of(request), domain=row, **data)
+
+    @override
+    def resume_row(self, request: HttpRequest, row: AcceptedDomain) -> None:
+        resume_domain(actor=actor_of(request), domain=row)
 
     @override
     def get_readonly_fields(self, request: HttpRequest, obj: AcceptedDomain | None = None) -> list[str]:

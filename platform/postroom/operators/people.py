@@ -12,8 +12,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from typing_extensions import override
 
-from postroom.operators.bases import ActionAdmin, ActionForm, ReadOnlyAdmin, actor_of
+from postroom.operators.bases import ActionForm, ReadOnlyAdmin, actor_of
+from postroom.operators.suspensions import SuspendableAdmin
 from tenants.actions.keys import revoke_api_key
+from tenants.actions.suspensions import (
+    resume_member,
+    resume_tenant,
+    resume_user,
+    suspend_member,
+    suspend_tenant,
+    suspend_user,
+)
 from tenants.actions.tenants import change_tenant, create_tenant, make_user, set_membership, set_user
 from tenants.models import ApiKey, AuditEvent, IdempotentRequest, Membership, Tenant, User
 from tenants.problems import Problem
@@ -43,16 +52,29 @@ def _schedule(text: str) -> str:
 
 
 @admin.register(Tenant)
-class TenantAdmin(ActionAdmin[Tenant]):
+class TenantAdmin(SuspendableAdmin[Tenant]):
     form = TenantForm
     list_display = ["slug", "name", "status", "created_at"]
     list_filter = ["status"]
     search_fields = ["slug", "name"]
     ordering = ["slug"]
+    exclude = ["suspended_by", "suspension_reason", "suspension_mode"]
+    suspension_effect = gettext_lazy(
+        "These organisations can neither send nor get mail, their members cannot sign in and their keys are refused. "
+        "What waits is held, does not expire meanwhile, and is released on resuming."
+    )
 
     @override
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[str]:
-        return ["slug"] if obj else []
+        return ["slug", "status"] if obj else ["status"]
+
+    @override
+    def suspend_row(self, request: HttpRequest, row: Tenant, data: dict[str, Any]) -> None:
+        suspend_tenant(actor=actor_of(request), tenant=row, **data)
+
+    @override
+    def resume_row(self, request: HttpRequest, row: Tenant) -> None:
+        resume_tenant(actor=actor_of(request), tenant=row)
 
     @override
     def has_delete_permission(self, request: HttpRequest, obj: Tenant | None = None) -> bool:
@@ -80,16 +102,29 @@ class UserForm(ActionForm[User]):
 
 
 @admin.register(User)
-class UserAdmin(ActionAdmin[User]):
+class UserAdmin(SuspendableAdmin[User]):
     form = UserForm
     fields = ["email", "name", "password", "language", "is_active", "is_operator"]
     list_display = ["email", "name", "is_active", "is_operator", "last_login"]
     list_filter = ["is_operator", "is_active"]
     search_fields = ["email", "name"]
+    has_mode = False
+    suspension_effect = gettext_lazy(
+        "They are signed out everywhere and cannot sign in. Their mailboxes go on taking mail in and send none; what "
+        "they sent and still waits is held, and released on resuming."
+    )
 
     @override
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
-        return ["email"] if obj else []
+        return ["email", "is_active"] if obj else ["is_active"]
+
+    @override
+    def suspend_row(self, request: HttpRequest, row: User, data: dict[str, Any]) -> None:
+        suspend_user(actor=actor_of(request), user=row, **data)
+
+    @override
+    def resume_row(self, request: HttpRequest, row: User) -> None:
+        resume_user(actor=actor_of(request), user=row)
 
     @override
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
@@ -107,8 +142,11 @@ class MembershipForm(ActionForm[Membership]):
 
 
 @admin.register(Membership)
-class MembershipAdmin(ActionAdmin[Membership]):
+class MembershipAdmin(SuspendableAdmin[Membership]):
     form = MembershipForm
+    exclude = ["suspended_by", "suspension_reason", "suspension_mode"]
+    has_mode = False
+    suspension_effect = gettext_lazy("They cannot enter this organisation; others that they belong to, they can.")
     list_display = ["user", "tenant", "role", "created_at"]
     list_filter = ["role"]
     list_select_related = ["user", "tenant"]
@@ -118,6 +156,14 @@ class MembershipAdmin(ActionAdmin[Membership]):
     @override
     def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> list[str]:
         return ["user", "tenant"] if obj else []
+
+    @override
+    def suspend_row(self, request: HttpRequest, row: Membership, data: dict[str, Any]) -> None:
+        suspend_member(actor=actor_of(request), membership=row, **data)
+
+    @override
+    def resume_row(self, request: HttpRequest, row: Membership) -> None:
+        resume_member(actor=actor_of(request), membership=row)
 
     @override
     def remove(self, actor: Any, obj: Membership) -> None:

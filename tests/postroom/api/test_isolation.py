@@ -42,7 +42,7 @@ OBJECTS |= {
 }
 # Routes without an id, and what a stranger may be told there; lists are checked for foreign rows.
 PLAIN = {"route-simulations", "mail-flow-checks"}
-OPERATORS_ONLY = {"tenant-list", "tenant-detail"}
+OPERATORS_ONLY = {"tenant-list", "tenant-detail", "tenant-suspend", "tenant-resume"}
 
 
 def waiting_in(contoso: Contoso) -> Delivery:

@@ -222,7 +222,7 @@ def test_a_stranger_is_told_by_a_notice_through_the_tenants_connector(
 ) -> None:
     message_id = send(contoso.alice_mailbox, "bob@contoso.example")
     Message.objects.update(sender="carl@elsewhere.example", incoming=True)
-    Mailbox.objects.filter(pk=contoso.bob_mailbox.pk).update(enabled=False)
+    Mailbox.objects.filter(pk=contoso.bob_mailbox.pk).update(quota=1)
     deliver()
     assert events_of(message_id)[-2:] == [("FAIL", "STOREDRIVER"), ("DSN", "DSN")]
     assert [message.mail.split()[0] for message in peer.messages] == ["MAIL"]

@@ -160,12 +160,6 @@ def test_a_wrong_password_and_an_unknown_name_are_answered_alike_and_then_cut(cl
     assert client.hear() == ""
 
 
-def test_a_disabled_mailbox_cannot_log_in(alice: Contoso, client: Client) -> None:
-    alice.alice_mailbox.enabled = False
-    alice.alice_mailbox.save()
-    assert client.log_in("alice@contoso.example").startswith("535")
-
-
 def test_the_same_address_in_two_tenants_is_told_apart_by_the_password(alice: Contoso, client: Client) -> None:
     for slug, password in (("one", "first"), ("two", "second")):
         tenant = factories.make_tenant(slug)

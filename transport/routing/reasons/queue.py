@@ -88,6 +88,16 @@ REASONS: Final = (
         ),
     ),
     Reason(
+        "delivery.held_by_suspension",
+        Side.TENANT,
+        _("The message is held while something is suspended"),
+        _(
+            "The domain, the mailbox or the person that this message comes from or goes to is suspended or disabled. "
+            "The message was accepted before, so it waits and does not expire meanwhile; when the suspension ends, it "
+            "goes on exactly where it was."
+        ),
+    ),
+    Reason(
         "delivery.held",
         Side.TENANT,
         _("The message is held for approval"),

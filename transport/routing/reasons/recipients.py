@@ -65,8 +65,8 @@ REASONS: Final = (
         Side.TENANT,
         _("The organisation is suspended"),
         _(
-            "The operator suspended this organisation, so nothing can be sent in its name. What already waits stays. "
-            "Ask the operator of the platform for the reason."
+            "The operator suspended this organisation, so nothing can be sent in its name. What already waits is held "
+            "and leaves when the suspension ends. Sign in to the console to read the reason, or ask the operator."
         ),
         reply=Reply(550, "5.7.1", "This organisation is suspended and cannot send mail"),
     ),
@@ -79,6 +79,72 @@ REASONS: Final = (
             "that nothing is lost if the suspension is short."
         ),
         reply=Reply(450, "4.2.1", "Mailbox temporarily not accepting messages"),
+    ),
+    Reason(
+        "tenant.receiving_refused",
+        Side.TENANT,
+        _("The organisation of {recipient} is suspended and refuses mail"),
+        _("The operator suspended this organisation and chose that senders are told at once. Nothing was taken in."),
+        reply=Reply(550, "5.2.1", "Mailbox disabled, not accepting messages"),
+    ),
+    Reason(
+        "domain.receiving_suspended",
+        Side.TENANT,
+        _("The domain of {recipient} is suspended"),
+        _(
+            "The operator suspended {domain}. Mail for it is put off, not refused: the sending servers keep it for "
+            "some days, so that nothing is lost if the suspension is short."
+        ),
+        reply=Reply(450, "4.2.1", "Mailbox temporarily not accepting messages"),
+    ),
+    Reason(
+        "domain.receiving_refused",
+        Side.TENANT,
+        _("The domain of {recipient} is suspended and refuses mail"),
+        _("The operator suspended {domain} and chose that senders are told at once. Nothing was taken in."),
+        reply=Reply(550, "5.2.1", "Mailbox disabled, not accepting messages"),
+    ),
+    Reason(
+        "domain.sending_suspended",
+        Side.TENANT,
+        _("{domain} is suspended, so {sender} cannot send"),
+        _(
+            "The operator suspended the domain {domain}. Nothing is sent in its name; what already waits is held and "
+            "leaves when the suspension ends. The domain's page says why. Other domains of the organisation go on."
+        ),
+        reply=Reply(550, "5.7.1", "The domain {domain} is suspended and cannot send mail"),
+    ),
+    Reason(
+        "mailbox.sending_disabled",
+        Side.TENANT,
+        _("The mailbox of {sender} is disabled"),
+        _(
+            "An administrator disabled the mailbox “{mailbox}”, so nothing can be sent from it; what already waits is "
+            "held and leaves when the mailbox is enabled again."
+        ),
+        fixes=(ENABLE_MAILBOX,),
+        reply=Reply(550, "5.7.1", "This mailbox is disabled and cannot send mail"),
+    ),
+    Reason(
+        "user.sending_suspended",
+        Side.TENANT,
+        _("The person who has {sender} is suspended"),
+        _(
+            "The operator suspended the user of this mailbox, so nothing can be sent from it. Mail for it is taken in "
+            "as before. What was sent and still waits is held until the suspension ends."
+        ),
+        reply=Reply(550, "5.7.1", "The user of this mailbox is suspended and cannot send mail"),
+    ),
+    Reason(
+        "recipient.put_off",
+        Side.TENANT,
+        _("The mailbox of {recipient} is disabled for a while"),
+        _(
+            "{recipient} belongs to the mailbox “{mailbox}”, which an administrator switched off for a while. Senders "
+            "are asked to try again later; most servers do so for some days."
+        ),
+        fixes=(ENABLE_MAILBOX,),
+        reply=Reply(450, "4.2.1", "Mailbox temporarily disabled, try again later"),
     ),
     Reason(
         "tenant.rate",

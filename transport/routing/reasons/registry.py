@@ -13,6 +13,7 @@ from transport.routing.reasons import (
     connectors,
     dns,
     hops,
+    lifecycle,
     members,
     messages,
     peers,
@@ -52,6 +53,7 @@ REASONS: Final[dict[str, Reason]] = _registered(
     requests.REASONS,
     checks.REASONS,
     versions.REASONS,
+    lifecycle.REASONS,
 )
 
 UNKNOWN: Final = Reason(

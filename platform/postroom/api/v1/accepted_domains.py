@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
+from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from typing_extensions import override
 
+from postroom.api.permissions import IsOperator
+from postroom.api.suspending import SuspendSerializer, suspension_asked
 from postroom.api.viewsets import TENANT, ConfigurationViewSet
 from postroom.explain import explain
 from tenants.access import accepted_domains
 from tenants.actions.domains import change_accepted_domain, create_accepted_domain, delete_accepted_domain
+from tenants.actions.suspensions import resume_domain, suspend_domain
 from tenants.models import AcceptedDomain
 from tenants.problems import Problem
+from tenants.scope import operator_scope
 from transport.checks.domain_dns import keep_findings, look_up_domain, verify_accepted_domain
 from transport.checks.verdicts import DnsRecord
 
@@ -63,9 +68,19 @@ class AcceptedDomainSerializer(serializers.ModelSerializer[AcceptedDomain]):
             "verified_at",
             "verification_record",
             "dns_checked_at",
+            "suspended_at",
+            "suspension_reason",
+            "suspension_mode",
             "created_at",
         ]
-        read_only_fields = ["verified_at", "dns_checked_at", "created_at"]
+        read_only_fields = [
+            "verified_at",
+            "dns_checked_at",
+            "suspended_at",
+            "suspension_reason",
+            "suspension_mode",
+            "created_at",
+        ]
         # The database keeps them; the actions say which one was hit.
         validators: ClassVar[list[Any]] = []
 
@@ -110,6 +125,25 @@ class AcceptedDomainViewSet(ConfigurationViewSet[AcceptedDomain]):
             raise Problem("domain.verification_missing", record_name=name, record_value=value, domain=row.domain)
         with self.scope():
             return Response(self.get_serializer(self.get_object()).data)
+
+    @extend_schema(request=SuspendSerializer, parameters=[TENANT])
+    @action(detail=True, methods=["post"], permission_classes=[IsOperator])
+    def suspend(self, request: Request, pk: str) -> Response:
+        """Stop the domain, with an operator's key: no mail for it or from it; what waits is held."""
+        asked = suspension_asked(request.data)
+        return self.written(lambda: self._steered(lambda row: suspend_domain(actor=self.actor, domain=row, **asked)))
+
+    @extend_schema(request=None, parameters=[TENANT])
+    @action(detail=True, methods=["post"], permission_classes=[IsOperator])
+    def resume(self, request: Request, pk: str) -> Response:
+        """Let the domain go on, with an operator's key; what was held is released."""
+        return self.written(lambda: self._steered(lambda row: resume_domain(actor=self.actor, domain=row)))
+
+    def _steered(self, act: Callable[[AcceptedDomain], AcceptedDomain]) -> tuple[Any, int]:
+        row = self.get_object()
+        with operator_scope():
+            act(row)
+        return self._shown(row), status.HTTP_200_OK
 
     @extend_schema(responses={200: DomainDnsSerializer}, parameters=[TENANT])
     @action(detail=True, methods=["get"])

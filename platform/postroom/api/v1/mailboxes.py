@@ -50,9 +50,13 @@ class MailboxSerializer(serializers.ModelSerializer[Mailbox]):
             "used_bytes",
             "enabled",
             "send_as",
+            "suspension_reason",
+            "suspension_mode",
+            "suspended_at",
+            "suspended_by",
             "created_at",
         ]
-        read_only_fields = ["used_bytes", "created_at"]
+        read_only_fields = ["used_bytes", "suspended_at", "suspended_by", "created_at"]
 
     @override
     def to_representation(self, instance: Mailbox) -> dict[str, Any]:

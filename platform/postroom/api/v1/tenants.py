@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import QuerySet
-from rest_framework import serializers
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
 from typing_extensions import override
 
 from postroom.api.permissions import IsOperator
-from postroom.api.viewsets import ConfigurationViewSet
+from postroom.api.suspending import SuspendSerializer, suspension_asked
+from postroom.api.viewsets import DRY_RUN, ConfigurationViewSet
+from tenants.actions.suspensions import resume_tenant, suspend_tenant
 from tenants.actions.tenants import change_tenant, create_tenant
 from tenants.models import Tenant
 from tenants.problems import Problem
@@ -38,8 +45,19 @@ class TenantSerializer(serializers.ModelSerializer[Tenant]):
 
     class Meta:
         model = Tenant
-        exclude = ["config_version"]
-        read_only_fields = ["created_at"]
+        exclude = ["config_version", "expiry_paused_until"]
+        read_only_fields = [
+            "created_at",
+            "status",
+            "suspended_at",
+            "suspended_by",
+            "suspension_reason",
+            "suspension_mode",
+            "deletion_due_at",
+            "deletion_asked_at",
+            "deletion_asked_by",
+            "deletion_started_at",
+        ]
         validators: ClassVar[list[Any]] = []
 
 
@@ -62,6 +80,28 @@ class TenantViewSet(ConfigurationViewSet[Tenant]):
     @override
     def rows(self) -> QuerySet[Tenant]:
         return Tenant.objects.all()
+
+    @override
+    def get_object(self) -> Tenant:
+        """Return the tenant by its id, or by its slug, which is what people know."""
+        found = self.rows().filter(slug=self.kwargs["pk"]).first()
+        return found or super().get_object()
+
+    @extend_schema(request=SuspendSerializer, parameters=[DRY_RUN])
+    @action(detail=True, methods=["post"])
+    def suspend(self, request: Request, pk: str) -> Response:
+        """Stop the organisation: no mail in or out, no sign-in, no keys; what waits is held."""
+        asked = suspension_asked(request.data)
+        return self.written(lambda: self._steered(lambda row: suspend_tenant(actor=self.actor, tenant=row, **asked)))
+
+    @extend_schema(request=None, parameters=[DRY_RUN])
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, pk: str) -> Response:
+        """Let the organisation go on as it was; what was held leaves."""
+        return self.written(lambda: self._steered(lambda row: resume_tenant(actor=self.actor, tenant=row)))
+
+    def _steered(self, act: Callable[[Tenant], Tenant]) -> tuple[Any, int]:
+        return self._shown(act(self.get_object())), status.HTTP_200_OK
 
     @override
     def perform_create(self, data: dict[str, Any]) -> Tenant:
