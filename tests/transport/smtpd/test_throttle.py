@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from transport.smtpd.throttle import LOCK_PAIR, WINDOW, Throttle
+from transport.smtpd.throttle import LOCK_PAIR, LONGEST_FOR_ACCOUNT, WINDOW, Throttle
 
 
 class Clock:
@@ -45,3 +45,13 @@ def test_success_clears_the_account() -> None:
         throttle.failed("ann", "192.0.2.1")
     throttle.succeeded("ann", "192.0.2.1")
     assert throttle.delay("ann", "192.0.2.1") == 0
+
+
+def test_an_account_that_many_guess_at_is_slow_for_strangers_and_not_for_its_owner() -> None:
+    throttle = Throttle(Clock())
+    throttle.succeeded("ann", "203.0.113.1")
+    for number in range(200):
+        throttle.failed("ann", f"198.51.100.{number}")
+    assert throttle.delay("ann", "203.0.113.1") == 0
+    assert 0 < throttle.delay("ann", "203.0.113.2") <= LONGEST_FOR_ACCOUNT
+    assert not throttle.is_locked("ann", "203.0.113.2")
