@@ -43,6 +43,11 @@ def wake_on_commit(task: str, *arguments: str) -> None:
         transaction.on_commit(hint, robust=True)
 
 
+def hold(tenant: Tenant) -> None:
+    """Let one change of what is counted happen at a time: two at once would both find room for one more."""
+    list(Tenant.objects.select_for_update(no_key=True).filter(pk=tenant.pk).values_list("pk"))
+
+
 def configuration_changed(tenant_id: UUID) -> None:
     """Raise the tenant's configuration version inside the changing transaction (design §12.6).
 

@@ -14,11 +14,12 @@ from django.utils.translation import gettext
 from tenants.actions.actor import Actor
 from tenants.actions.audit import audit, snapshot
 from tenants.identifiers import uuid7
+from tenants.limits import limits_of, plan_name
 from tenants.models import AcceptedDomain, Tenant
 from tenants.names import domain_name, printable_name
 from tenants.problems import Problem, constraint_problems
 from tenants.versioning import Picture, Restoration, VersionedType, register
-from tenants.wakeups import configuration_changed
+from tenants.wakeups import configuration_changed, hold
 
 
 @transaction.atomic
@@ -36,8 +37,9 @@ def create_accepted_domain(
     """Add a domain, unverified. The first one becomes the default. `pk` is the id of one that comes back."""
     ascii_name = domain_name(domain)
     name = printable_name(name)
-    if AcceptedDomain.objects.filter(tenant=tenant).count() >= tenant.max_domains:
-        raise Problem("limits.domains", limit=tenant.max_domains)
+    hold(tenant)
+    if AcceptedDomain.objects.filter(tenant=tenant).count() >= (limit := limits_of(tenant).max_domains):
+        raise Problem("limits.domains", field="domain", limit=limit, plan=plan_name(tenant))
     first = not AcceptedDomain.objects.filter(tenant=tenant, is_default=True).exists()
     former = _no_default(tenant) if is_default and not first else None
     with constraint_problems(_problems(ascii_name, name or ascii_name)):

@@ -17,11 +17,12 @@ from tenants.actions.audit import audit, snapshot
 from tenants.actions.domains import domain_for_address
 from tenants.actions.tenants import set_membership
 from tenants.identifiers import uuid7
+from tenants.limits import limits_of, plan_name
 from tenants.models import EmailAddress, Mailbox, Membership, SuspensionMode, Tenant, User
 from tenants.names import local_key, printable_name, split_mailbox_address
 from tenants.problems import Problem, constraint_problems
 from tenants.versioning import Picture, Restoration, VersionedType, register
-from tenants.wakeups import RELEASE_TASK, configuration_changed, wake_on_commit
+from tenants.wakeups import RELEASE_TASK, configuration_changed, hold, wake_on_commit
 
 MAX_QUOTA = 2**50
 FACTS = ("suspended_at", "suspended_by", "suspension_reason", "suspension_mode")
@@ -52,8 +53,9 @@ def create_mailbox(
 
     `pk` is the id of one that comes back.
     """
-    if Mailbox.objects.filter(tenant=tenant).count() >= tenant.max_mailboxes:
-        raise Problem("limits.mailboxes", limit=tenant.max_mailboxes)
+    hold(tenant)
+    if Mailbox.objects.filter(tenant=tenant).count() >= (limit := limits_of(tenant).max_mailboxes):
+        raise Problem("limits.mailboxes", field="display_name", limit=limit, plan=plan_name(tenant))
     mailbox = Mailbox(id=pk or uuid7(), tenant=tenant, display_name=display_name, verifier=verifier, user=user)
     mailbox.enabled = enabled
     if quota is not None:

@@ -15,7 +15,8 @@ from django.utils.translation import gettext
 
 from tenants.actions.actor import Actor
 from tenants.actions.audit import audit, snapshot
-from tenants.models import Membership, Tenant, User
+from tenants.limits import HIGHEST, NAMES
+from tenants.models import Membership, Plan, Tenant, User
 from tenants.names import printable_name
 from tenants.permissions import Permission
 from tenants.problems import Problem, constraint_problems
@@ -31,15 +32,8 @@ CHANGEABLE = {
     "delay_notification_timeout",
 }
 MIN_EXPIRY, MAX_EXPIRY = timedelta(seconds=5), timedelta(days=90)
-# Each column's own reach; the mail flow adds sizes up, so that one stays below.
-LIMITS = {
-    "max_domains": 2**31 - 1,
-    "max_mailboxes": 2**31 - 1,
-    "max_message_size": 2**40,
-    "max_recipients_per_message": 2**31 - 1,
-}
 USER_FIELDS = ("name", "language", "is_operator")
-OPERATORS_ONLY = frozenset(LIMITS)
+OPERATORS_ONLY = frozenset(NAMES) | {"plan"}
 
 
 @transaction.atomic
@@ -126,9 +120,15 @@ def _check(tenant: Tenant) -> None:
         raise Problem("tenant.invalid_delay_notice", field="delay_notification_timeout")
     if tenant.delay_notification_timeout >= tenant.message_expiration_timeout:
         raise Problem("tenant.delay_after_expiry", field="delay_notification_timeout")
-    for field, high in LIMITS.items():
-        if not 0 <= getattr(tenant, field) <= high:
-            raise Problem("tenant.invalid_limit", field=field, value=getattr(tenant, field), high=high)
+    check_limits(tenant)
+
+
+def check_limits(row: Tenant | Plan) -> None:
+    """Raise Problem("tenant.invalid_limit") for the first limit out of its reach; None is the plan's."""
+    for field, high in HIGHEST.items():
+        value = getattr(row, field)
+        if value is not None and not 0 <= value <= high:
+            raise Problem("tenant.invalid_limit", field=field, value=value, high=high)
 
 
 @transaction.atomic

@@ -5,6 +5,7 @@ from tenants.models.domain import AcceptedDomain
 from tenants.models.invitation import Invitation
 from tenants.models.key import ApiKey, IdempotentRequest
 from tenants.models.mailbox import AppPassword, EmailAddress, Mailbox
+from tenants.models.plan import Plan
 from tenants.models.send_as import SendAsGrant
 from tenants.models.suspension import Suspendable, SuspensionMode
 from tenants.models.tenant import Tenant, TenantOwned
@@ -22,6 +23,7 @@ __all__ = [
     "Invitation",
     "Mailbox",
     "Membership",
+    "Plan",
     "SendAsGrant",
     "Suspendable",
     "SuspensionMode",

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
 from tenants.identifiers import uuid7
+from tenants.models.plan import Plan
 from tenants.models.suspension import Suspendable
 
 
@@ -27,10 +28,37 @@ class Tenant(Suspendable):
     # Raised in the transaction of every change that can alter a route (design §12.6).
     config_version = models.BigIntegerField(default=1, editable=False)
 
-    max_domains = models.PositiveIntegerField(_("accepted domains at most"), default=100)
-    max_mailboxes = models.PositiveIntegerField(_("mailboxes at most"), default=10_000)
-    max_message_size = models.PositiveBigIntegerField(_("message size at most, bytes"), default=36 * 1024 * 1024)
-    max_recipients_per_message = models.PositiveIntegerField(_("recipients per message at most"), default=500)
+    # What an operator allows this tenant; empty: what its plan says (tenants/limits.py).
+    plan = models.ForeignKey(
+        Plan,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="tenants",
+        verbose_name=_("plan"),
+        help_text=_("Empty: the default plan."),
+    )
+    plan_id: UUID | None
+    max_domains = models.PositiveIntegerField(_("accepted domains at most"), null=True, blank=True)
+    max_mailboxes = models.PositiveIntegerField(_("mailboxes at most"), null=True, blank=True)
+    max_storage = models.PositiveBigIntegerField(_("storage in mailboxes at most, bytes"), null=True, blank=True)
+    max_queued = models.PositiveIntegerField(_("recipients waiting to leave at most"), null=True, blank=True)
+    max_message_size = models.PositiveBigIntegerField(_("message size at most, bytes"), null=True, blank=True)
+    max_recipients_per_message = models.PositiveIntegerField(_("recipients per message at most"), null=True, blank=True)
+    messages_per_hour = models.PositiveIntegerField(_("messages sent per hour"), null=True, blank=True)
+    messages_per_day = models.PositiveIntegerField(_("messages sent per day"), null=True, blank=True)
+    recipients_per_hour = models.PositiveIntegerField(_("recipients written to per hour"), null=True, blank=True)
+    recipients_per_day = models.PositiveIntegerField(_("recipients written to per day"), null=True, blank=True)
+    mailbox_messages_per_hour = models.PositiveIntegerField(_("messages per hour, each mailbox"), null=True, blank=True)
+    mailbox_messages_per_day = models.PositiveIntegerField(_("messages per day, each mailbox"), null=True, blank=True)
+    mailbox_recipients_per_hour = models.PositiveIntegerField(
+        _("recipients per hour, each mailbox"), null=True, blank=True
+    )
+    mailbox_recipients_per_day = models.PositiveIntegerField(
+        _("recipients per day, each mailbox"), null=True, blank=True
+    )
+    incoming_messages_per_hour = models.PositiveIntegerField(_("messages received per hour"), null=True, blank=True)
+    incoming_messages_per_day = models.PositiveIntegerField(_("messages received per day"), null=True, blank=True)
 
     # Until then nothing of the tenant's mail expires: it was held, and gets the time back that it lost.
     expiry_paused_until = models.DateTimeField(null=True, blank=True, editable=False)

@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from tenants.actions.actor import Actor
+from tenants.limits import Limits, limits_of
 from tenants.models import Mailbox, Tenant
 from tenants.problems import Problem
 from transport.mailstore.sent import keep_sent_copy
@@ -27,6 +28,7 @@ from transport.queue.snapshots import route_now
 from transport.queue.submission import submit
 from transport.routing.envelope import USER_RIGHTS, Client, Envelope, Origin
 from transport.routing.result import Refusal, RoutedRecipient
+from transport.usage.web import check_sending
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,11 @@ def send_message(
 
     The tracking log is the record of who sent what; the audit log holds changes of configuration.
     """
-    _check(tenant, content, recipients)
+    limits = limits_of(tenant)
+    _check(limits, content, recipients)
     content = without_forged_fields(content, settings.POSTROOM_HOSTNAME, HEADER_LIMIT)
     client = Client(origin, tenant.pk, mailbox.pk if mailbox else None, "", actor.client_address, USER_RIGHTS)
+    check_sending(client, limits, len(recipients))
     arrival = Arrival(
         sender,
         client,
@@ -108,14 +112,13 @@ def send_message(
     return SentMessage(submitted.message_ids)
 
 
-def _check(tenant: Tenant, content: bytes, recipients: Sequence[str]) -> None:
+def _check(limits: Limits, content: bytes, recipients: Sequence[str]) -> None:
     if not recipients:
         raise SendRefused("message.no_recipients", field="to")
-    limit = tenant.max_recipients_per_message
-    if len(recipients) > limit:
+    if len(recipients) > (limit := limits.max_recipients_per_message):
         raise SendRefused("recipients.too_many", field="to", limit=limit, count=len(recipients))
-    if len(content) > tenant.max_message_size:
-        raise SendRefused("message.too_large", field="text", size=len(content), limit=tenant.max_message_size)
+    if len(content) > (limit := limits.max_message_size):
+        raise SendRefused("message.too_large", field="text", size=len(content), limit=limit)
     if find_bare_newline(content) >= 0:
         raise SendRefused("message.bare_newline", field="raw")
     if b"\0" in content:

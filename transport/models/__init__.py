@@ -8,18 +8,22 @@ from transport.models.queue import Delivery, DeliveryType, Queue, queue_id_for
 from transport.models.receive_connector import ReceiveConnector
 from transport.models.send_connector import AddressSpace, SendConnector, SmartHost
 from transport.models.tracking import EventId, Source, TrackingEvent
+from transport.models.usage import Direction, LimitNotice, Period, TenantLoad, Usage, UsageDelta
 
 __all__ = [
     "AddressSpace",
     "Delivery",
     "DeliveryType",
+    "Direction",
     "EventId",
     "Folder",
     "Heartbeat",
+    "LimitNotice",
     "MailboxBody",
     "MailboxMessage",
     "Message",
     "MessageBody",
+    "Period",
     "PlatformTraffic",
     "PressureChange",
     "Queue",
@@ -31,7 +35,10 @@ __all__ = [
     "SendConnector",
     "SmartHost",
     "Source",
+    "TenantLoad",
     "TrackingEvent",
     "Traffic",
+    "Usage",
+    "UsageDelta",
     "queue_id_for",
 ]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from django.conf import settings
 
+from tenants.limits import COLUMNS, JOIN_PLAN, Limits
 from transport.queue.intake import TenantTerms
 from transport.routing.lookup import names_above
 from transport.routing.recipients import ROLE_NAMES
@@ -111,9 +111,9 @@ def queries_for(need: Need) -> Iterator[Query]:
             yield _role_mailboxes(roles)
 
 
-_TENANTS: Final = """
+_TENANTS: Final = f"""
 SELECT t.id, t.slug, t.status, t.config_version, t.message_expiration_timeout, t.delay_notification_timeout,
-  t.max_message_size, t.max_recipients_per_message, t.suspension_mode,
+  ARRAY[{", ".join(COLUMNS)}]::bigint[], t.suspension_mode,
   (SELECT coalesce(json_agg(json_build_object(
       'id', d.id, 'name', d.domain, 'type', d.type, 'match_subdomains', d.match_subdomains,
       'is_default', d.is_default, 'verified', d.verified_at IS NOT NULL, 'findings', d.dns_findings,
@@ -127,14 +127,14 @@ SELECT t.id, t.slug, t.status, t.config_version, t.message_expiration_timeout, t
       'smart_hosts', (SELECT coalesce(json_agg(json_build_array(h.host, h.port) ORDER BY h.position, h.host), '[]')
                       FROM transport_smarthost h WHERE h.connector_id = c.id)
     )), '[]')::text FROM transport_sendconnector c WHERE c.tenant_id = t.id)
-FROM tenants_tenant t WHERE t.id = ANY(%s)
-"""
+FROM tenants_tenant t {JOIN_PLAN} WHERE t.id = ANY(%s)
+"""  # noqa: S608 - built from constants
 
 
 def _tenants(ids: Sequence[UUID]) -> Query:
     def keep(configuration: Configuration, rows: list[Row]) -> None:
         configuration.tenants.update(dict.fromkeys(ids))
-        for tenant_id, slug, status, version, expires, delay, size, recipients, mode, domains, connectors in rows:
+        for tenant_id, slug, status, version, expires, delay, limits, mode, domains, connectors in rows:
             configuration.tenants[tenant_id] = TenantSnapshot(
                 id=tenant_id,
                 slug=slug,
@@ -144,13 +144,9 @@ def _tenants(ids: Sequence[UUID]) -> Query:
                 connectors=tuple(_connector(entry) for entry in json.loads(connectors)),
                 refuses_for_good=mode == "permanent",
             )
-            configuration.terms[tenant_id] = _terms(version, expires, delay, size, recipients)
+            configuration.terms[tenant_id] = TenantTerms(version, expires, delay, Limits(*limits))
 
     return Query(_TENANTS, (list(ids),), keep)
-
-
-def _terms(version: int, expires: timedelta, delay: timedelta, size: int, recipients: int) -> TenantTerms:
-    return TenantTerms(version, expires, delay, max_message_size=size, max_recipients=recipients)
 
 
 def _domain(entry: dict[str, Any]) -> DomainEntry:

@@ -50,6 +50,18 @@ DELETE FROM tenants_configurationversion WHERE id IN (
   ORDER BY old.id LIMIT %s
 )
 """
+# What a page or a limit asks for is of today; some weeks serve those who wonder what happened.
+_OLD_USAGE: Final = """
+DELETE FROM transport_usage WHERE id IN (
+  SELECT id FROM transport_usage
+  WHERE start < now() - CASE period WHEN 'hour' THEN interval '3 days' ELSE interval '90 days' END
+    AND start < now() - interval '3 days' LIMIT %s
+)
+"""
+_OLD_LIMIT_NOTICES: Final = "DELETE FROM transport_limitnotice WHERE ended_at < now() - interval '90 days'"
+_LOADS_OF_NOBODY: Final = """
+DELETE FROM transport_tenantload l WHERE NOT EXISTS (SELECT 1 FROM tenants_tenant t WHERE t.id = l.tenant_id)
+"""
 
 
 def housekeep() -> None:
@@ -69,6 +81,9 @@ async def _tidy() -> None:
         await connection.execute(_OLD_PRESSURE)
         await _in_batches(connection, _OLD_VERSIONS)
         await connection.execute(_OLD_INVITATIONS)
+        await _in_batches(connection, _OLD_USAGE)
+        await connection.execute(_OLD_LIMIT_NOTICES)
+        await connection.execute(_LOADS_OF_NOBODY)
 
 
 async def _in_batches(connection: AsyncConnection[Any], statement: str) -> None:

@@ -17,6 +17,7 @@ from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
+from tenants.limits import PLATFORM, Limits
 from transport.message.header import HeaderDigest
 from transport.message.received import received_field
 from transport.models.queue import Delivery, queue_id_for
@@ -72,8 +73,7 @@ class TenantTerms:
     config_version: int
     expires_after: timedelta
     delay_notice_after: timedelta
-    max_message_size: int = 36 * 1024 * 1024
-    max_recipients: int = 500
+    limits: Limits = PLATFORM
 
 
 _SMTP: Final = Source.SMTP.value

@@ -16,6 +16,9 @@ from transport.queue.intake import Arrival, accept, store
 from transport.queue.snapshots import route_now
 from transport.routing.envelope import Client, Envelope
 from transport.routing.result import Refusal, RoutedRecipient
+from transport.usage.counting import note_now
+from transport.usage.parties import sums_of
+from transport.usage.web import refused_by_limits
 
 DELIVER_TASK = "transport.deliver"
 
@@ -50,10 +53,11 @@ def submit(
     authors = () if client.mailbox_id is None else facts.from_addresses
     with mail_flow():
         routing = route_now(Envelope(sender, recipients, len(content), client, authors), configuration)
-        if all_or_nothing and routing.refused:
-            return Submitted((), routing.refused, routing.sender_refusal)
+        if all_or_nothing and (refused := routing.refused or refused_by_limits(client, routing, configuration)):
+            return Submitted((), refused, routing.sender_refusal)
         batch = accept(given, content, facts, routing, configuration.terms)
         store(connection, batch)
+        note_now(sums_of(client, routing, len(content)))
     if batch:
         wake_on_commit(DELIVER_TASK)
     return Submitted(tuple(accepted.id for accepted in batch), routing.refused, routing.sender_refusal)

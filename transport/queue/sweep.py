@@ -10,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import psycopg
+from django.db import close_old_connections
 from psycopg import AsyncConnection
 
 from tenants.wakeups import wake
@@ -25,6 +26,8 @@ from transport.queue.reconfigure import (
     reroute_tenant,
     reroute_whole_queue,
 )
+from transport.usage.letters import tell_of_limits
+from transport.usage.tally import roll_up, tally
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +39,9 @@ Step = Callable[[AsyncConnection[Any]], Awaitable[int]]
 
 def sweep_once() -> bool:
     """Sweep, and wake the workers where there is work for them. Return whether there is."""
-    return asyncio.run(_sweep())
+    due = asyncio.run(_sweep())
+    _tell_of_limits()
+    return due
 
 
 def reroute_once(tenant_id: UUID) -> int:
@@ -53,7 +58,7 @@ async def _sweep() -> bool:
     async with await connect_flow("postroom sweep") as connection:
         for step in (take_back_expired, release_held, expire, tell_of_delays):
             await _repeat(connection, step)
-        for once in (_reroute_outdated, adopt_orphans):
+        for once in (_reroute_outdated, adopt_orphans, roll_up, tally):
             await _once(connection, once)
         due = await has_due_work(connection)
     if due:
@@ -70,6 +75,17 @@ async def _release() -> int:
         if await has_due_work(connection):
             wake(DELIVER_TASK)
     return released
+
+
+def _tell_of_limits() -> None:
+    """Write the letters that the tally found due; the next sweep tries again."""
+    close_old_connections()
+    try:
+        tell_of_limits()
+    except Exception:
+        logger.exception("The letters about limits could not be written; the next sweep tries again.")
+    finally:
+        close_old_connections()
 
 
 async def _reroute(tenant_id: UUID) -> int:

@@ -44,12 +44,16 @@ async def take_in(session: Session, transaction: Transaction, content: bytes) ->
     routing = await _routed(session, transaction, len(content), facts)
     if routing.refused:
         return _reply_for_refused(routing)
+    allowance, client, size = session.service.allowance, transaction.client, len(content)
+    if (put_off := allowance.take(client, routing, size)) is not None:
+        return put_off
     batch = accept(
         _arrival(session, transaction, content), content, facts, routing, session.service.configuration.terms
     )
     try:
         await session.service.writer.commit(batch)
     except NotStored:
+        allowance.give_back(client, routing, size)
         return replies.UNAVAILABLE
     session.accepted()
     session.service.tally.accept(len(content), time.monotonic() - since)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
+from transport.smtpd.allowance import keep_counting
 from transport.smtpd.content import clean_spool
 from transport.smtpd.inherited import InheritedListener
 from transport.smtpd.listeners import Listeners
@@ -39,6 +40,7 @@ class Daemon:
             self.watch.run(),
             keep_up(service),
             watch_pressure(service),
+            keep_counting(service),
         )
         self._tasks = [asyncio.ensure_future(part) for part in parts]
 

@@ -38,6 +38,8 @@ async def mail(session: Session, argument: str) -> Reply:
     admission: Admission = await session.service.decide(lambda snapshot: admit_sender(client, sender, snapshot))
     if not admission.accepted:
         return admission.reply
+    if (put_off := await session.service.allowance.at_mail(client)) is not None:
+        return put_off
     transaction = _begin(session, client, sender, command)
     if command.size > transaction.size_limit:
         return replies.MESSAGE_TOO_LARGE
@@ -81,6 +83,9 @@ async def rcpt(session: Session, argument: str) -> Reply:
     if not admission.accepted:
         _note_refusal(session, transaction, admission, address, recipient)
         return admission.reply
+    named = len(transaction.recipients)
+    if (put_off := await session.service.allowance.at_rcpt(transaction.client, named, admission.routing)) is not None:
+        return put_off
     transaction.add(recipient, command)
     transaction.routing, transaction.generation = admission.routing, session.service.configuration.generation
     return admission.reply
@@ -120,7 +125,7 @@ async def take_in_whole(session: Session, transaction: Transaction, finish: Call
     except TooMuchData:
         return replies.MESSAGE_TOO_LARGE
     except SpoolFailed:
-        return replies.BUSY
+        return replies.NO_SPACE
     finally:
         session.reset()
 
@@ -153,7 +158,8 @@ def _begin(session: Session, client: Client, sender: str, command: MailCommand) 
     connector = session.connector
     size, recipients = connector.max_message_size, connector.max_recipients
     if client.tenant_id is not None and (terms := session.service.configuration.terms.get(client.tenant_id)):
-        size, recipients = min(size, terms.max_message_size), min(recipients, terms.max_recipients)
+        size = min(size, terms.limits.max_message_size)
+        recipients = min(recipients, terms.limits.max_recipients_per_message)
     if Right.BYPASS_MESSAGE_SIZE_LIMIT in client.rights:
         size = connector.max_message_size
     return Transaction(client, sender, command, size, recipients)

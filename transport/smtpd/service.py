@@ -17,6 +17,7 @@ from transport.queue.snapshots import Decide, adecide
 from transport.routing.ranges import AddressRange, plain_address
 from transport.routing.receive import Binding
 from transport.routing.snapshot import Need
+from transport.smtpd.allowance import Allowance
 from transport.smtpd.auth import Authenticator
 from transport.smtpd.certificate import Certificate
 from transport.smtpd.connectors import ConnectorTable, own_ports
@@ -49,6 +50,7 @@ class Service:
         self.configuration = Configuration()
         self.table = ConnectorTable((), self.ports)
         self.look_ups = Link("postroom smtpd look-ups")
+        self.allowance = Allowance(self.configuration, self.look_ups)
         self.wakeup = WakeUp()
         self.writer = Writer(Link("postroom smtpd writer"), self.wakeup.ring)
         self.authenticator = Authenticator(self.look_ups)

@@ -18,6 +18,11 @@ logger = logging.getLogger(__name__)
 
 CHANNEL: Final = "postroom_config"
 PLATFORM: Final = "platform"
+_VERSIONS: Final = """
+SELECT (SELECT count(*) FROM tenants_tenant), (SELECT sum(config_version) FROM tenants_tenant),
+  (SELECT count(*) FROM tenants_plan), (SELECT sum(version) FROM tenants_plan),
+  (SELECT id FROM tenants_plan WHERE is_default)
+"""
 POLL: Final = 1.0
 # Enabled, full, its name: a mailbox can change without its tenant's configuration changing.
 ADDRESSES_STAY: Final = 5
@@ -74,6 +79,9 @@ class Watch:
         if before == versions:
             return False
         configuration = self._service.configuration
+        if before is not None and versions is not None and before[2:] != versions[2:]:
+            # A plan counts for many tenants, whose own versions stay.
+            configuration.forget_all()
         known = {tenant_id: tenant.version for tenant_id, tenant in configuration.tenants.items() if tenant is not None}
         cursor = await connection.execute(
             "SELECT id, config_version FROM tenants_tenant WHERE id = ANY(%s)", (list(known),)
@@ -87,7 +95,7 @@ class Watch:
         return True
 
     async def _read_versions(self, connection: psycopg.AsyncConnection[Any]) -> tuple[Any, ...] | None:
-        cursor = await connection.execute("SELECT count(*), sum(config_version) FROM tenants_tenant")
+        cursor = await connection.execute(_VERSIONS)
         return await cursor.fetchone()
 
     async def _load_connectors(self, connection: psycopg.AsyncConnection[Any]) -> None:

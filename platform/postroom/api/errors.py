@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from postroom.explain import explain, explain_problem
 from tenants.problems import Problem
 from transport.routing.reasons import Explanation, Fix
+from transport.usage.web import TOO_MUCH, seconds_until_retry
 
 logger = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
@@ -79,7 +80,10 @@ def _of_problem(problem: Problem) -> Response:
     body = details(_status_of(problem), explanation)
     if problem.field:
         body["errors"] = {problem.field: [explanation.text or explanation.title]}
-    return _respond(body)
+    response = _respond(body)
+    if body["status"] == 429:
+        response["Retry-After"] = str(seconds_until_retry(problem))
+    return response
 
 
 def _status_of(problem: Problem) -> int:
@@ -89,6 +93,8 @@ def _status_of(problem: Problem) -> int:
         return 413
     if problem.code in FORBIDDEN:
         return 403
+    if problem.code in TOO_MUCH:
+        return 429
     return 409 if problem.code.endswith(CONFLICTS) else 400
 
 

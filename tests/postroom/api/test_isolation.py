@@ -41,7 +41,7 @@ OBJECTS |= {
     "tracking-event": lambda contoso: event_of(contoso),
 }
 # Routes without an id, and what a stranger may be told there; lists are checked for foreign rows.
-PLAIN = {"route-simulations", "mail-flow-checks"}
+PLAIN = {"route-simulations", "mail-flow-checks", "usage"}
 OPERATORS_ONLY = {"tenant-list", "tenant-detail", "tenant-suspend", "tenant-resume"}
 
 

@@ -194,15 +194,30 @@ TENANTS: Final = (
         _("The delay notice would come too late"),
         _("The notice of a delay must go out before the message expires. Choose a shorter time for the notice."),
     ),
+    _invalid("plan.name_exists", _("The name is taken"), _("There is a plan “{plan}” already.")),
+    _invalid(
+        "plan.default_needed",
+        _("One plan is the default"),
+        _("“{plan}” is for tenants that have been given no other. Make another plan the default first."),
+    ),
+    _invalid(
+        "plan.in_use", _("Tenants have this plan"), _("{tenants} tenants have the plan “{plan}”. Move them first.")
+    ),
     _invalid(
         "limits.domains",
         _("The plan's limit of domains is reached"),
-        _("The plan allows {limit} accepted domains. Remove one, or ask the operator for a higher limit."),
+        _(
+            "{limit} accepted domains are allowed to your organisation (plan “{plan}”), and it has them. Remove one, "
+            "or ask the operator of the platform for a higher limit."
+        ),
     ),
     _invalid(
         "limits.mailboxes",
         _("The plan's limit of mailboxes is reached"),
-        _("The plan allows {limit} mailboxes. Remove one, or ask the operator for a higher limit."),
+        _(
+            "{limit} mailboxes are allowed to your organisation (plan “{plan}”), and it has them. Remove one, or ask "
+            "the operator of the platform for a higher limit."
+        ),
     ),
 )
 

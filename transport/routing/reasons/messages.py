@@ -14,8 +14,8 @@ REASONS: Final = (
         Side.SENDER,
         _("The message is too large"),
         _(
-            "It has {size} bytes, and the receive connector takes at most {limit}. It was refused before it was "
-            "stored. Send large files by a link, or raise the connector's limit."
+            "It has {size} bytes, and at most {limit} are taken here: by the receive connector, or by the plan of the "
+            "organisation. It was refused before it was stored. Send large files by a link."
         ),
         reply=Reply(552, "5.3.4", "Message size exceeds fixed maximum message size"),
     ),
@@ -99,8 +99,9 @@ REASONS: Final = (
         Side.SENDER,
         _("Too many recipients in one message"),
         _(
-            "The receive connector takes {limit} recipients in one message; those beyond it were put off, the others "
-            "stand. A mail server sends the rest by itself; a program should split its list."
+            "At most {limit} recipients are taken in one message, by the receive connector or by the organisation's "
+            "plan; those beyond were put off, the others stand. A mail server sends the rest by itself; a program "
+            "should split its list."
         ),
         reply=Reply(452, "4.5.3", "Too many recipients"),
     ),

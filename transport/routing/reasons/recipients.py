@@ -151,9 +151,54 @@ REASONS: Final = (
         Side.TENANT,
         _("The organisation has reached its sending limit"),
         _(
-            "{limit} recipients are allowed in this period, and they are used up. What goes beyond is put off. Wait, "
-            "or ask the operator for a higher limit; if you did not send that much, look for a stolen password."
+            "{limit} {what} per {period} are allowed to the organisation, and they are used up until {until}. What "
+            "goes beyond is put off, and mail programs try again by themselves. Ask the operator of the platform for a "
+            "higher limit; if you did not send that much, look for a stolen password."
         ),
-        reply=Reply(451, "4.7.1", "Sending limit reached, try again later"),
+        reply=Reply(450, "4.7.1", "Sending limit of {limit} {what} per {period} reached, try again after {until}"),
+    ),
+    Reason(
+        "mailbox.rate",
+        Side.TENANT,
+        _("The mailbox has reached its sending limit"),
+        _(
+            "{limit} {what} per {period} are allowed to each mailbox of the organisation, and this one has used them "
+            "up until {until}. What goes beyond is put off. Send a large mailing in portions; if its owner did not "
+            "send that much, change the password: somebody else has it."
+        ),
+        reply=Reply(
+            450, "4.7.1", "Sending limit of this mailbox, {limit} {what} per {period}, reached; try again after {until}"
+        ),
+    ),
+    Reason(
+        "tenant.incoming_rate",
+        Side.TENANT,
+        _("The organisation of {recipient} receives too much at once"),
+        _(
+            "{limit} {what} per {period} from outside are allowed to the organisation, and they are used up until "
+            "{until}. The sending servers keep what goes beyond and bring it later. Its own sending goes on. Ask the "
+            "operator of the platform for a higher limit if this mail is wanted."
+        ),
+        reply=Reply(450, "4.2.1", "The recipient's organisation receives too much mail now, try again after {until}"),
+    ),
+    Reason(
+        "tenant.queue_full",
+        Side.TENANT,
+        _("Too much mail of the organisation waits"),
+        _(
+            "{limit} recipients may wait for their next hops, and so many do: the queue takes more as soon as it gets "
+            "shorter. Look into the queues for what does not get away, and mend or remove it."
+        ),
+        reply=Reply(452, "4.3.1", "Too much mail of this organisation is waiting, try again later"),
+    ),
+    Reason(
+        "tenant.storage_full",
+        Side.TENANT,
+        _("The organisation's storage is full"),
+        _(
+            "The mailboxes of the organisation hold the {limit} bytes that are allowed to it, so none of them takes "
+            "more. Senders are asked to try again later. Delete mail, or ask the operator of the platform for more."
+        ),
+        reply=Reply(452, "4.3.1", "The storage of the recipient's organisation is full"),
     ),
 )

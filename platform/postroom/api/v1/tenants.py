@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import asdict
+from functools import cached_property
 from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -20,7 +22,8 @@ from postroom.api.suspending import SuspendSerializer, suspension_asked
 from postroom.api.viewsets import DRY_RUN, ConfigurationViewSet
 from tenants.actions.suspensions import resume_tenant, suspend_tenant
 from tenants.actions.tenants import change_tenant, create_tenant
-from tenants.models import Tenant
+from tenants.limits import NAMES, limits_of, limits_under, source_of
+from tenants.models import Plan, Tenant
 from tenants.problems import Problem
 from tenants.scope import operator_scope
 from transport.routing.retry import InvalidRetrySchedule, RetryClock
@@ -31,8 +34,19 @@ class OwnerSerializer(serializers.Serializer[Any]):
     password = serializers.CharField(max_length=256, required=False)
 
 
+class LimitSerializer(serializers.Serializer[Any]):
+    limit = serializers.IntegerField()
+    source = serializers.CharField(help_text="tenant, plan or platform.")  # type: ignore[assignment]  # a field's name
+
+
 class TenantSerializer(serializers.ModelSerializer[Tenant]):
+    """A limit is read as what counts; written, it overrides the plan's, and null gives it back to the plan."""
+
     owner = OwnerSerializer(write_only=True, required=False)
+    plan = serializers.SlugRelatedField(
+        slug_field="name", queryset=Plan.objects.all(), allow_null=True, required=False, help_text="Null: the default."
+    )
+    limits = serializers.SerializerMethodField(help_text="What counts for the tenant, and where it comes from.")
     slug = serializers.CharField(max_length=63)
     name = serializers.CharField(max_length=200, required=False)
 
@@ -42,6 +56,22 @@ class TenantSerializer(serializers.ModelSerializer[Tenant]):
             return str(RetryClock.parse(value))
         except InvalidRetrySchedule as error:
             raise Problem(error.reason_code, field="retry_schedule", schedule=value, why=str(error)) from None
+
+    @extend_schema_field(serializers.DictField(child=LimitSerializer()))
+    def get_limits(self, row: Tenant) -> dict[str, Any]:
+        plan = self._plan_of(row)
+        limits = asdict(limits_under(row, plan))
+        return {name: {"limit": limits[name], "source": source_of(row, plan, name).value} for name in NAMES}
+
+    @override
+    def to_representation(self, row: Tenant) -> dict[str, Any]:
+        return super().to_representation(row) | asdict(limits_under(row, self._plan_of(row)))
+
+    def _plan_of(self, row: Tenant) -> Plan | None:
+        if row.plan_id:
+            return row.plan
+        view: TenantViewSet = self.context["view"]
+        return view.default_plan
 
     class Meta:
         model = Tenant
@@ -77,9 +107,14 @@ class TenantViewSet(ConfigurationViewSet[Tenant]):
     def tenant_id_or_none(self) -> UUID | None:
         return None
 
+    @cached_property
+    def default_plan(self) -> Plan | None:
+        """Return the plan of tenants without one of their own; read once for a whole list."""
+        return Plan.objects.filter(is_default=True).first()
+
     @override
     def rows(self) -> QuerySet[Tenant]:
-        return Tenant.objects.all()
+        return Tenant.objects.select_related("plan")
 
     @override
     def get_object(self) -> Tenant:
@@ -116,4 +151,9 @@ class TenantViewSet(ConfigurationViewSet[Tenant]):
             raise Problem("api.immutable", field="owner")
         if data.get("slug") == row.slug:
             del data["slug"]
+        # What was read may be sent back: it is no decision to make an override of the plan's figure.
+        counts = asdict(limits_of(row))
+        for name in data.keys() & {*NAMES}:
+            if getattr(row, name) is None and data[name] == counts[name]:
+                del data[name]
         return change_tenant(actor=self.actor, tenant=row, **data)

@@ -21,6 +21,7 @@ from postroom.api.v1.route_simulations import RouteSimulationView
 from postroom.api.v1.send_connectors import SendConnectorViewSet
 from postroom.api.v1.tenants import TenantViewSet
 from postroom.api.v1.tracking_events import TrackingEventViewSet
+from postroom.api.v1.usage import UsageView
 
 router = SimpleRouter()
 router.register("tenants", TenantViewSet, "tenant")
@@ -42,5 +43,6 @@ app_name = "api"
 urlpatterns = [
     path("route-simulations/", RouteSimulationView.as_view(), name="route-simulations"),
     path("mail-flow-checks/", MailFlowCheckView.as_view(), name="mail-flow-checks"),
+    path("usage/", UsageView.as_view(), name="usage"),
     *router.urls,
 ]
