@@ -18,6 +18,8 @@ DOCS_POLICY = POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inlin
 
 @extend_schema(exclude=True)
 class ApiDocsView(SpectacularSwaggerSplitView):
+    metadata_class = None  # OPTIONS would be answered with data, by a page's template
+
     @override
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         response: Response = super().get(request, *args, **kwargs)  # type: ignore[no-untyped-call]

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client
 
 from tenants.actions.actor import Actor
-from tenants.models import AcceptedDomain
 from tenants.scope import scope
 from tests.conftest import Contoso
 from transport.actions.send import send_message
 from transport.checks import domain_dns
 from transport.checks.domain_dns import Findings, wanted_records
-from transport.checks.facts import LiveFindings
 from transport.models import Delivery
 from transport.routing.envelope import Origin
 
@@ -25,19 +22,6 @@ def as_bob(contoso: Contoso) -> Client:
     client = Client()
     client.force_login(contoso.bob)
     return client
-
-
-@pytest.fixture
-def silent_dns(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let look-ups find nothing, at once."""
-
-    def nothing(domain: AcceptedDomain) -> Findings:
-        return Findings(False, False, wanted_records(domain))
-
-    monkeypatch.setattr(domain_dns, "look_up_domain", nothing)
-    monkeypatch.setattr("postroom.console.overview.look_up_findings", lambda _: LiveFindings())
-    monkeypatch.setattr("transport.checks.mail_flow.look_up_findings", lambda _: LiveFindings())
-    cache.clear()
 
 
 @pytest.fixture

@@ -1,0 +1,24 @@
+"""What the tests of all faces share: a DNS that nobody has to run."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.cache import cache
+
+from tenants.models import AcceptedDomain
+from transport.checks.domain_dns import Findings, wanted_records
+from transport.checks.facts import LiveFindings
+
+
+@pytest.fixture
+def silent_dns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let look-ups find nothing, at once."""
+
+    def nothing(domain: AcceptedDomain) -> Findings:
+        return Findings(False, False, wanted_records(domain))
+
+    for where in ("transport.checks.domain_dns", "postroom.api.v1.accepted_domains"):
+        monkeypatch.setattr(f"{where}.look_up_domain", nothing)
+    for where in ("postroom.console.overview", "transport.checks.mail_flow"):
+        monkeypatch.setattr(f"{where}.look_up_findings", lambda _: LiveFindings())
+    cache.clear()
