@@ -216,6 +216,13 @@ def app_passwords(mailbox: Mailbox) -> QuerySet[AppPassword]:
     return AppPassword.objects.filter(tenant_id=mailbox.tenant_id, mailbox=mailbox, revoked_at=None)
 
 
+def verifier_beside(mailbox: Mailbox | None) -> str:
+    """Return a verifier of the mailbox, with which a new one shares its salt; empty where there is none yet."""
+    if mailbox is None:
+        return ""
+    return mailbox.verifier or app_passwords(mailbox).values_list("verifier", flat=True).first() or ""
+
+
 def api_keys(tenant_id: UUID) -> QuerySet[ApiKey]:
     return ApiKey.objects.filter(tenant_id=tenant_id)
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from tenants.access import token_digest
+from tenants.access import token_digest, verifier_beside
 from tenants.identifiers import uuid7
 from tenants.models import AcceptedDomain, AppPassword, EmailAddress, Invitation, Mailbox, Membership, Tenant, User
 from transport.authentication.app_passwords import NewAppPassword
@@ -60,7 +60,7 @@ def make_address(mailbox: Mailbox, domain: AcceptedDomain, local: str, *, is_pri
 
 def make_app_password(mailbox: Mailbox, name: str = "Phone") -> tuple[AppPassword, NewAppPassword]:
     """Make an app password of a mailbox; return its row and what was shown of it."""
-    new = new_app_password()
+    new = new_app_password(beside=verifier_beside(mailbox))
     fields = {"name": name, "prefix": new.prefix, "verifier": new.verifier}
     return AppPassword.objects.create(tenant_id=mailbox.tenant_id, mailbox=mailbox, **fields), new
 

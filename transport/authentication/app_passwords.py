@@ -27,22 +27,28 @@ class NewAppPassword(NamedTuple):
     verifier: str
 
 
-def make_app_password() -> NewAppPassword:
-    """Return a new one, in groups that can be typed, with what is kept of it."""
-    letters = "".join(secrets.choice(_ALPHABET) for _ in range(_LETTERS))
-    groups = [letters[at : at + _GROUP] for at in range(0, _LETTERS, _GROUP)]
-    return NewAppPassword("-".join(groups), letters[:_PREFIX], make_verifier(letters))
+def make_app_password(*, beside: str = "") -> NewAppPassword:
+    """Return a new one, with what is kept of it; its verifier shares the salt of the one `beside` it."""
+    text = _grouped("".join(secrets.choice(_ALPHABET) for _ in range(_LETTERS)))
+    return NewAppPassword(text, prefix_of(text), make_verifier(text, beside=beside))
 
 
 def as_app_password(typed: str) -> str:
-    """Return the letters of what may be an app password, however it was typed; empty for what cannot be one."""
+    """Return what may be an app password as it was shown, however it was typed; empty for what cannot be one.
+
+    As shown, because that is what a SCRAM client hashes, which sends nothing that could be mended here.
+    """
     if len(typed) > 3 * _LETTERS:
         return ""
     letters = typed.casefold().translate(_MISREAD)
     letters = re.sub(r"[\s-]", "", letters)
-    return letters if _FORM.fullmatch(letters) else ""
+    return _grouped(letters) if _FORM.fullmatch(letters) else ""
 
 
-def prefix_of(letters: str) -> str:
+def _grouped(letters: str) -> str:
+    return "-".join(letters[at : at + _GROUP] for at in range(0, _LETTERS, _GROUP))
+
+
+def prefix_of(text: str) -> str:
     """Return the part that is no secret: by it the verifier is found, and a person tells one from another."""
-    return letters[:_PREFIX]
+    return text[:_PREFIX]

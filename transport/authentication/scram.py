@@ -33,9 +33,14 @@ class Verifier(NamedTuple):
     server_key: bytes
 
 
-def make_verifier(password: str, iterations: int = ITERATIONS) -> str:
-    """Return `SCRAM-SHA-256$iterations:salt$stored key:server key`."""
-    salt = secrets.token_bytes(_SALT_OCTETS)
+def make_verifier(password: str, iterations: int = ITERATIONS, *, beside: str = "") -> str:
+    """Return `SCRAM-SHA-256$iterations:salt$stored key:server key`.
+
+    It has the salt of the verifier `beside` it, where there is one: a SCRAM client is told one salt before it shows
+    which of an account's passwords it has, so that those share theirs.
+    """
+    kept = parse_verifier(beside)
+    salt, iterations = (kept.salt, kept.iterations) if kept else (secrets.token_bytes(_SALT_OCTETS), iterations)
     stored_key, server_key = _keys(password, salt, iterations)
     return f"SCRAM-SHA-256${iterations}:{_base64(salt)}${_base64(stored_key)}:{_base64(server_key)}"
 

@@ -61,32 +61,38 @@ def stand_in(name: str, secret: bytes) -> Verifier:
 
 
 class ScramExchange:
-    """One log-in between the client's first message and its last."""
+    """One log-in between the client's first message and its last.
 
-    def __init__(self, first: ClientFirst, verifier: Verifier) -> None:
-        self._first, self._verifier = first, verifier
+    An account may have several passwords; the client is told the salt of the first, so only those that share it count.
+    """
+
+    def __init__(self, first: ClientFirst, *verifiers: Verifier) -> None:
+        self._first, self._verifiers = first, verifiers
         self._nonce = first.nonce + secrets.token_urlsafe(24)
-        salt = b64encode(verifier.salt).decode()
-        self.challenge = f"r={self._nonce},s={salt},i={verifier.iterations}"
+        salt = b64encode(verifiers[0].salt).decode()
+        self.challenge = f"r={self._nonce},s={salt},i={verifiers[0].iterations}"
 
-    def conclude(self, final: str) -> str | None:
-        """Return the server's last message, by which it proves itself, or None for a wrong proof."""
+    def conclude(self, final: str) -> tuple[int, str] | None:
+        """Return which verifier it was and the server's last message, which proves it, or None for a wrong proof."""
         match = _FINAL.match(final)
         if match is None:
             raise BadScramMessage
         binding, proof = _from_base64(match["binding"]), _from_base64(match["proof"])
         is_in_step = binding == self._first.gs2.encode() and hmac.compare_digest(match["nonce"], self._nonce)
         said = f"{self._first.bare},{self.challenge},{match['unproven']}".encode()
-        if not self._is_proof(proof, said) or not is_in_step:
+        fits = [_is_proof(verifier, proof, said) for verifier in self._verifiers]
+        if not any(fits) or not is_in_step:
             return None
-        return "v=" + b64encode(hmac.digest(self._verifier.server_key, said, "sha256")).decode()
+        which = fits.index(True)
+        return which, "v=" + b64encode(hmac.digest(self._verifiers[which].server_key, said, "sha256")).decode()
 
-    def _is_proof(self, proof: bytes, said: bytes) -> bool:
-        signature = hmac.digest(self._verifier.stored_key, said, "sha256")
-        if len(proof) != len(signature):
-            return False
-        client_key = bytes(one ^ other for one, other in zip(proof, signature, strict=True))
-        return hmac.compare_digest(hashlib.sha256(client_key).digest(), self._verifier.stored_key)
+
+def _is_proof(verifier: Verifier, proof: bytes, said: bytes) -> bool:
+    signature = hmac.digest(verifier.stored_key, said, "sha256")
+    if len(proof) != len(signature):
+        return False
+    client_key = bytes(one ^ other for one, other in zip(proof, signature, strict=True))
+    return hmac.compare_digest(hashlib.sha256(client_key).digest(), verifier.stored_key)
 
 
 def _from_base64(text: str) -> bytes:

@@ -42,6 +42,21 @@ LEFT JOIN tenants_apppassword a ON a.mailbox_id = m.id AND a.prefix = %s AND a.r
 WHERE e.domain = %s AND e.local_key = %s AND (m.verifier <> '' OR a.id IS NOT NULL)
 ORDER BY m.id LIMIT %s
 """
+# SCRAM wants the salt before the client shows which of its passwords it has: all of the first mailbox of that name,
+# its own first. They share their salt, so that the client's one proof is held against each at the cost of a digest.
+_SCRAM_QUERY: Final = """
+SELECT m.id, m.tenant_id, v.verifier, v.id
+FROM tenants_emailaddress e
+JOIN tenants_mailbox m ON m.id = e.mailbox_id
+JOIN LATERAL (
+  SELECT m.verifier, NULL::uuid AS id WHERE m.verifier <> ''
+  UNION ALL
+  SELECT a.verifier, a.id FROM tenants_apppassword a WHERE a.mailbox_id = m.id AND a.revoked_at IS NULL
+) v ON true
+WHERE e.domain = %s AND e.local_key = %s
+ORDER BY m.id, v.id NULLS FIRST LIMIT %s
+"""
+MAX_PASSWORDS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +64,14 @@ class Account:
     tenant_id: UUID
     mailbox_id: UUID
     app_password_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScramLogOn:
+    """A SCRAM log-in under way; `accounts` are in the order of the exchange's verifiers, none for an unknown name."""
+
+    exchange: ScramExchange
+    accounts: tuple[Account, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,27 +118,29 @@ class Authenticator:
             found = await self._verified(credentials.password, app_password, candidates)
         return self._noted(found, account, client_address)
 
-    async def begin_scram(self, first: ClientFirst) -> tuple[ScramExchange, Account | None]:
-        """Return an exchange with who it would log in: a mailbox by its own password, never by an app password.
-
-        SCRAM wants the salt before the client shows which of its passwords it has. Where one name is several
-        mailboxes it is the first. Raises DatabaseAway.
-        """
-        for mailbox_id, tenant_id, verifier, _ in await self._candidates(first.name, ""):
-            if (parsed := parse_verifier(verifier)) is not None:
-                return ScramExchange(first, parsed), Account(tenant_id, mailbox_id)
-        return ScramExchange(first, stand_in(_throttled(first.name), settings.SECRET_KEY.encode())), None
+    async def begin_scram(self, first: ClientFirst) -> ScramLogOn:
+        """Return an exchange with whom it would log in, by which password. Raises DatabaseAway."""
+        rows = await self._look_up(_SCRAM_QUERY, (*_key_of(first.name), MAX_PASSWORDS))
+        known = [(parsed, row) for row in rows if row[0] == rows[0][0] and (parsed := parse_verifier(row[2]))]
+        alike = [(parsed, row) for parsed, row in known if parsed[:2] == known[0][0][:2]]
+        if not alike:
+            return ScramLogOn(ScramExchange(first, stand_in(_throttled(first.name), settings.SECRET_KEY.encode())), ())
+        accounts = tuple(Account(tenant_id, mailbox_id, used) for _, (mailbox_id, tenant_id, _, used) in alike)
+        return ScramLogOn(ScramExchange(first, *(parsed for parsed, _ in alike)), accounts)
 
     async def check_scram(
-        self, first: ClientFirst, final: str, begun: tuple[ScramExchange, Account | None], client_address: str
+        self, first: ClientFirst, final: str, begun: ScramLogOn, client_address: str
     ) -> tuple[str, Account] | None:
         """Return the server's last message and the account, or None."""
-        account, (exchange, candidate) = _throttled(first.name), begun
+        account = _throttled(first.name)
         await asyncio.sleep(self.throttle.delay(account, client_address))
-        proof = exchange.conclude(final)
-        is_right = proof is not None and not self.throttle.is_locked(account, client_address)
-        found = self._noted(candidate if is_right else None, account, client_address)
-        return (proof, found) if proof is not None and found is not None else None
+        concluded = begun.exchange.conclude(final)
+        if concluded is None or not begun.accounts or self.throttle.is_locked(account, client_address):
+            self._noted(None, account, client_address)
+            return None
+        which, proof = concluded
+        self._noted(begun.accounts[which], account, client_address)
+        return proof, begun.accounts[which]
 
     def _noted(self, found: Account | None, account: str, client_address: str) -> Account | None:
         if found is None:
@@ -126,15 +151,12 @@ class Authenticator:
         return found
 
     async def _candidates(self, name: str, prefix: str) -> Sequence[tuple[Any, ...]]:
-        try:
-            address = parse_address(name)
-        except InvalidAddress:
-            address = Address("", "invalid")
-        local, _, domain = address.key.rpartition("@")
+        return await self._look_up(_QUERY, (prefix, *_key_of(name), MAX_CANDIDATES))
 
+    async def _look_up(self, query: str, values: tuple[Any, ...]) -> Sequence[tuple[Any, ...]]:
         async def look_up(connection: Connection) -> list[tuple[Any, ...]]:
             async with connection.cursor() as cursor:
-                await cursor.execute(_QUERY, (prefix, domain, local, MAX_CANDIDATES), prepare=True)
+                await cursor.execute(query, values, prepare=True)
                 return await cursor.fetchall()
 
         return await self._link.run_again(look_up)
@@ -161,6 +183,16 @@ class Authenticator:
 
     def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _key_of(name: str) -> tuple[str, str]:
+    """Return domain and local key of a name, as the look-up compares them."""
+    try:
+        address = parse_address(name)
+    except InvalidAddress:
+        address = Address("", "invalid")
+    local, _, domain = address.key.rpartition("@")
+    return domain, local
 
 
 def _throttled(name: str) -> str:

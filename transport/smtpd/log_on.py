@@ -91,7 +91,7 @@ async def _scram(session: Session, initial: str) -> Account | None:
     authenticator = session.service.authenticator
     first = read_client_first(_decoded(_given(initial) if initial else await _ask(session, b"")))
     begun = await authenticator.begin_scram(first)
-    final = _decoded(await _ask(session, begun[0].challenge.encode()))
+    final = _decoded(await _ask(session, begun.exchange.challenge.encode()))
     result = await authenticator.check_scram(first, final, begun, session.address)
     if result is None:
         return None

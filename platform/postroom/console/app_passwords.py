@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST
 from postroom.console.forms import ConsoleForm
 from postroom.console.mail import own_mailbox
 from postroom.console.requests import ConsoleRequest, actor_of, needs
-from tenants.access import app_passwords, mailboxes, mailboxes_of, one
+from tenants.access import app_passwords, mailboxes, mailboxes_of, one, verifier_beside
 from tenants.actions.app_passwords import create_app_password, revoke_app_password
 from tenants.models import AppPassword, Mailbox
 from tenants.permissions import Permission
@@ -82,7 +82,7 @@ def _page(request: ConsoleRequest, mailbox: Mailbox, *, is_mine: bool) -> HttpRe
     form = AppPasswordForm(request.POST or None)
     made: dict[str, Any] = {}
     if request.method == "POST" and form.is_valid():
-        new = make_app_password()
+        new = make_app_password(beside=verifier_beside(mailbox))
         try:
             row = create_app_password(
                 actor=actor_of(request),

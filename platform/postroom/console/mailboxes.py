@@ -21,7 +21,7 @@ from postroom.console.forms import ConsoleForm
 from postroom.console.paging import paginate
 from postroom.console.requests import ConsoleRequest, actor_of, needs, redirect_back, tenant_of
 from postroom.explain import explain_problem
-from tenants.access import accepted_domains, mailboxes, one
+from tenants.access import accepted_domains, mailboxes, one, verifier_beside
 from tenants.actions.mailboxes import (
     AddressInput,
     change_mailbox,
@@ -94,15 +94,15 @@ class MailboxForm(ConsoleForm):
         else:
             super().add_problem(problem)
 
-    def changes(self) -> dict[str, Any]:
-        """Return what goes to the action."""
+    def changes(self, row: Mailbox | None = None) -> dict[str, Any]:
+        """Return what goes to the action, for the mailbox that there is or for a new one."""
         data = self.cleaned_data
         fields = {"display_name": data["display_name"], "enabled": data["enabled"]}
         fields["quota"] = data["quota_mb"] * MEGABYTE
         if not data["enabled"]:
             fields |= {name: data[name] for name in ("suspension_reason", "suspension_mode")}
         if data["password"]:
-            fields["verifier"] = make_verifier(data["password"])
+            fields["verifier"] = make_verifier(data["password"], beside=verifier_beside(row))
         return fields
 
 
@@ -175,7 +175,7 @@ def edit(request: ConsoleRequest, pk: UUID) -> HttpResponse:
 def _save(request: ConsoleRequest, row: Mailbox, form: MailboxForm) -> HttpResponse:
     if form.is_valid():
         try:
-            change_mailbox(actor=actor_of(request), mailbox=row, addresses=form.addresses, **form.changes())
+            change_mailbox(actor=actor_of(request), mailbox=row, addresses=form.addresses, **form.changes(row))
         except Problem as problem:
             form.add_problem(problem)
         else:

@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from postroom.operators.bases import ActionAdmin, ActionForm, LinesField, ReadOnlyAdmin, actor_of
 from postroom.operators.suspensions import SuspendableAdmin
+from tenants.access import verifier_beside
 from tenants.actions.domains import change_accepted_domain, create_accepted_domain, delete_accepted_domain
 from tenants.actions.mailboxes import AddressInput, change_mailbox, create_mailbox, delete_mailbox
 from tenants.actions.suspensions import resume_domain, suspend_domain
@@ -94,7 +95,7 @@ class MailboxForm(ActionForm[Mailbox]):
             data["addresses"] = [AddressInput(text, position == 0) for position, text in enumerate(data["addresses"])]
         if password := data.pop("password", ""):
             check_password_strength(password)
-            data["verifier"] = make_verifier(password)
+            data["verifier"] = make_verifier(password, beside="" if self.is_new else verifier_beside(self.instance))
         if self.is_new:
             return create_mailbox(actor=self.actor, **data)
         return change_mailbox(actor=self.actor, mailbox=Mailbox.objects.get(pk=self.instance.pk), **data)

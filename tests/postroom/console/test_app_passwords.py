@@ -79,3 +79,20 @@ def test_there_is_an_end_to_them_and_the_list_costs_no_query_each(
     assert (answer.status_code, f"has {MOST} already" in answer.content.decode()) == (422, True)
     with django_assert_max_num_queries(20):
         page(as_bob.get("/mail/apps/"))
+
+
+def test_a_new_password_of_the_mailbox_shares_the_salt_that_a_scram_client_is_told(
+    contoso: Contoso, as_alice: Client
+) -> None:
+    row = factories.make_app_password(contoso.bob_mailbox)[0]
+    fields = {
+        "display_name": "Bob",
+        "address": ["bob@contoso.example"],
+        "primary": "0",
+        "quota_mb": "5",
+        "enabled": "on",
+    }
+    as_alice.post(f"/mailboxes/{contoso.bob_mailbox.pk}/", fields | {"password": "correct horse battery"})
+    contoso.bob_mailbox.refresh_from_db()
+    assert verify("correct horse battery", contoso.bob_mailbox.verifier)
+    assert contoso.bob_mailbox.verifier.split("$")[1] == row.verifier.split("$")[1]

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from tenants.actions.actor import SYSTEM
+from tenants.actions.app_passwords import revoke_app_password
+from tests import factories
 from tests.conftest import Contoso
 from tests.transport.smtpd.conftest import PASSWORD, Client, Server
 from transport.authentication.scram import parse_verifier
@@ -111,10 +114,37 @@ def test_an_answer_to_another_challenge_proves_nothing(alice: Contoso) -> None:
     first, second = exchange(), exchange()
     assert first.challenge != second.challenge
     proof = Proof(PASSWORD, bare, first.challenge)
-    assert first.conclude(proof.final) == proof.answer
+    assert first.conclude(proof.final) == (0, proof.answer)
     assert second.conclude(proof.final) is None
     assert exchange().conclude(Proof(PASSWORD, bare, second.challenge, gs2="y,,").final) is None
     third = exchange()
     assert third.conclude(Proof(PASSWORD, bare, third.challenge, nonce=NONCE).final) is None
     with pytest.raises(BadScramMessage):
         third.conclude("nonsense")
+
+
+def test_an_app_password_serves_scram_beside_the_mailboxs_own_and_by_itself(server: Server, alice: Contoso) -> None:
+    made = {
+        ALICE: [PASSWORD, *(factories.make_app_password(alice.alice_mailbox)[1].text for _ in range(2))],
+        "bob@contoso.example": [factories.make_app_password(alice.bob_mailbox)[1].text for _ in range(2)],
+    }
+    for address, password in [(address, password) for address, passwords in made.items() for password in passwords]:
+        assert log_in(server, address, password) == "235 2.7.0 Authentication successful"
+    for address, password in ((ALICE, made["bob@contoso.example"][0]), ("bob@contoso.example", PASSWORD)):
+        assert log_in(server, address, password).startswith("535")
+
+
+def test_a_revoked_app_password_is_refused_by_scram_too(server: Server, alice: Contoso) -> None:
+    row, made = factories.make_app_password(alice.alice_mailbox)
+    revoke_app_password(actor=SYSTEM, app_password=row)
+    assert log_in(server, ALICE, made.text).startswith("535")
+    assert log_in(server, ALICE, PASSWORD).startswith("235")
+
+
+def log_in(server: Server, address: str, password: str) -> str:
+    with server.connect("submissions") as client:
+        client.ehlo()
+        bare = f"n={address},r={NONCE}"
+        proof = Proof(password, bare, challenge_in(client.say("AUTH SCRAM-SHA-256 " + encoded(f"n,,{bare}"))))
+        answer = client.say(encoded(proof.final))
+        return client.say("") if answer.startswith("334") else answer

@@ -11,7 +11,7 @@ from rest_framework import serializers
 from typing_extensions import override
 
 from postroom.api.viewsets import ConfigurationViewSet
-from tenants.access import app_passwords, mailboxes, one
+from tenants.access import app_passwords, mailboxes, one, verifier_beside
 from tenants.actions.app_passwords import create_app_password, revoke_app_password
 from tenants.models import AppPassword
 from transport.authentication.app_passwords import make_app_password
@@ -43,9 +43,9 @@ class AppPasswordViewSet(ConfigurationViewSet[AppPassword]):
 
     @override
     def perform_create(self, data: dict[str, Any]) -> AppPassword:
-        new = make_app_password()
-        self._password = new.text
         mailbox = one(mailboxes(self.tenant_id), self.mailbox_id)
+        new = make_app_password(beside=verifier_beside(mailbox))
+        self._password = new.text
         return create_app_password(
             actor=self.actor, mailbox=mailbox, name=data["name"], prefix=new.prefix, verifier=new.verifier
         )

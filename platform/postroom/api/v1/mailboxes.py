@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from postroom.api.parts import PartSerializer
 from postroom.api.viewsets import ConfigurationViewSet
-from tenants.access import mailboxes
+from tenants.access import mailboxes, verifier_beside
 from tenants.actions.mailboxes import MAX_QUOTA, AddressInput, change_mailbox, create_mailbox, delete_mailbox
 from tenants.actions.send_as import set_send_as
 from tenants.models import Mailbox
@@ -87,7 +87,7 @@ class MailboxViewSet(ConfigurationViewSet[Mailbox]):
     def perform_change(self, row: Mailbox, data: dict[str, Any]) -> Mailbox:
         send_as = data.pop("send_as", None)
         if data or send_as is None:
-            row = change_mailbox(actor=self.actor, mailbox=row, **_for_action(data))
+            row = change_mailbox(actor=self.actor, mailbox=row, **_for_action(data, row))
         if send_as is not None:
             set_send_as(actor=self.actor, mailbox=row, addresses=send_as)
         return row
@@ -97,7 +97,7 @@ class MailboxViewSet(ConfigurationViewSet[Mailbox]):
         delete_mailbox(actor=self.actor, mailbox=row)
 
 
-def _for_action(data: dict[str, Any]) -> dict[str, Any]:
+def _for_action(data: dict[str, Any], row: Mailbox | None = None) -> dict[str, Any]:
     fields = dict(data)
     if "addresses" in fields:
         fields["addresses"] = [
@@ -106,5 +106,5 @@ def _for_action(data: dict[str, Any]) -> dict[str, Any]:
     if (password := fields.pop("password", None)) is not None:
         if len(password) < SHORTEST_PASSWORD:
             raise Problem("user.weak_password", field="password", why=f"Use at least {SHORTEST_PASSWORD} characters.")
-        fields["verifier"] = make_verifier(password)
+        fields["verifier"] = make_verifier(password, beside=verifier_beside(row))
     return fields
