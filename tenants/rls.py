@@ -104,6 +104,30 @@ def guard(table: str, column: str = "tenant_id") -> Operation:
     )
 
 
+def without_tenant(table: str) -> Operation:
+    """Return the operation that opens a table to `web` only while no tenant is set: what signing in needs.
+
+    So the requests of a tenant, its code and its mistakes, never come by anybody's authenticators or sessions.
+    """
+    return RunSQL(
+        f"""
+        ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+        ALTER TABLE {table} FORCE ROW LEVEL SECURITY;
+        CREATE POLICY signing_in ON {table} TO postroom_web
+          USING (coalesce(current_setting('postroom.tenant', true), '') = '');
+        CREATE POLICY flow ON {table} TO postroom_flow USING (true);
+        CREATE POLICY operator ON {table} TO postroom_operator USING (true);
+        """,
+        f"""
+        DROP POLICY signing_in ON {table};
+        DROP POLICY flow ON {table};
+        DROP POLICY operator ON {table};
+        ALTER TABLE {table} NO FORCE ROW LEVEL SECURITY;
+        ALTER TABLE {table} DISABLE ROW LEVEL SECURITY;
+        """,
+    )
+
+
 def hide_from_web(table: str) -> Operation:
     """Return the operation that keeps a table of the platform from the tenants' role altogether."""
     return RunSQL(

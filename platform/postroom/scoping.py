@@ -16,6 +16,8 @@ from tenants.models import User
 from tenants.scope import no_tenant, operator_scope, scope
 
 SESSION_TENANT = "tenant"
+# Signing in and one's own account belong to no tenant, although the page around them shows one's organisations.
+WITHOUT_TENANT = ("/account/", "/sign-in/", "/sign-out/")
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -60,6 +62,8 @@ class ScopeMiddleware:
         if request.path.startswith("/admin/"):
             return operator_scope if user.is_operator else no_tenant
         entry = self._choose_membership(request, user)
+        if request.path.startswith(WITHOUT_TENANT):
+            return no_tenant
         return (lambda: scope(entry.tenant_id)) if entry else no_tenant
 
     def _choose_membership(self, request: HttpRequest, user: User) -> MembershipEntry | None:

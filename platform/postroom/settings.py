@@ -185,6 +185,8 @@ CELERY_TASK_ROUTES = {
     "tenants.*": {"queue": "sweep"},
 }
 CELERY_BEAT_SCHEDULE = {
+    "password-resets": {"task": "tenants.send_password_resets", "schedule": 60.0, "options": {"expires": 60}},
+    "old-sign-ins": {"task": "tenants.forget_old_sign_ins", "schedule": 3600.0, "options": {"expires": 3600}},
     "sweep": {"task": "transport.sweep", "schedule": 10.0, "options": {"expires": 10}},
     "housekeeping": {"task": "transport.housekeeping", "schedule": 60.0, "options": {"expires": 60}},
     "figures": {"task": "transport.figures", "schedule": 10.0, "options": {"expires": 10}},
@@ -207,6 +209,13 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "postroom.sign_in",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "django_filters",
     "django_htmx",
     "rest_framework",
@@ -225,7 +234,10 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "postroom.sign_in.middleware.LastSeenMiddleware",
     "postroom.scoping.ScopeMiddleware",
+    "postroom.sign_in.middleware.SecondFactorMiddleware",
 ]
 ROOT_URLCONF = "postroom.urls"
 ASGI_APPLICATION = "postroom.asgi.application"
@@ -244,7 +256,10 @@ TEMPLATES = [
         },
     }
 ]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+PASSWORD_HASHERS = [
+    "postroom.sign_in.hashers.LeanArgon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",  # of earlier days; written anew at the next log-in
+]
 if TESTING:
     PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -254,6 +269,49 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "console:sign-in"
 LOGIN_REDIRECT_URL = "console:overview"
 LOGOUT_REDIRECT_URL = "console:sign-in"
+PASSWORD_RESET_TIMEOUT = 2 * 3600
+POSTROOM_OPERATORS_SECOND_FACTOR = env_bool("POSTROOM_OPERATORS_SECOND_FACTOR", False)
+
+# Signing in: allauth's flows, our rules (postroom/sign_in/). Its rate limits live in each process's own cache and are
+# off; ours are counted in the database.
+ACCOUNT_ADAPTER = "postroom.sign_in.adapters.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_RATE_LIMITS = False
+MFA_ADAPTER = "postroom.sign_in.adapters.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # addresses are made by administrators, none is claimed
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_RECOVERY_CODE_DIGITS = 10
+MFA_TOTP_TOLERANCE = 1
+MFA_RATE_LIMITS = False
+# Browsers let passkeys be used over plain http on localhost alone, and there it is wanted.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = POSTROOM_PUBLIC_URL.startswith("http://")
+POSTROOM_OIDC_ISSUER = env_text("POSTROOM_OIDC_ISSUER").rstrip("/")
+POSTROOM_OIDC_NAME = env_text("POSTROOM_OIDC_NAME") or "OpenID Connect"
+SOCIALACCOUNT_ADAPTER = "postroom.sign_in.oidc.SocialAdapter"
+SOCIALACCOUNT_LOGIN_ON_GET = True  # a form's redirect to elsewhere is stopped by our content security policy
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "oidc",
+                "name": POSTROOM_OIDC_NAME,
+                "client_id": env_text("POSTROOM_OIDC_CLIENT_ID"),
+                "secret": env_secret("POSTROOM_OIDC_CLIENT_SECRET"),
+                "settings": {"server_url": POSTROOM_OIDC_ISSUER},
+            }
+        ]
+        if POSTROOM_OIDC_ISSUER
+        else [],
+    }
+}
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_NAME = f"postroom_{POSTROOM_WEB_PORT}"  # two copies on one host keep their log-ins apart

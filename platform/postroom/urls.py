@@ -12,6 +12,7 @@ from postroom.metrics import metrics
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("postroom.console.urls")),
+    path("", include("postroom.sign_in.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/v1/", include("postroom.api.v1.urls")),

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from tenants.actions.actor import Actor
 from tenants.actions.audit import audit, snapshot
+from tenants.actions.sessions import end_sessions
 from tenants.models import AcceptedDomain, Mailbox, Membership, Suspendable, SuspensionMode, Tenant, User
 from tenants.names import printable_name
 from tenants.problems import Problem
@@ -94,6 +95,7 @@ def suspend_user(*, actor: Actor, user: User, reason: str) -> User:
     mark_suspended(user, actor=actor, reason=reason, mode="")
     user.is_active = False
     user.save(update_fields=[*FACTS, "is_active"])
+    end_sessions(user=user)
     _user_written(actor, user, "user.suspend", before)
     return user
 

@@ -27,6 +27,7 @@ CHANGEABLE = {
     "name",
     "language",
     "time_zone",
+    "require_second_factor",
     "retry_schedule",
     "message_expiration_timeout",
     "delay_notification_timeout",

@@ -72,6 +72,11 @@ class Tenant(Suspendable):
     retry_schedule = models.CharField(_("retry schedule"), max_length=200, default="1m*4, 5m*6, 10m")
     message_expiration_timeout = models.DurationField(_("message expires after"), default=timedelta(days=2))
     delay_notification_timeout = models.DurationField(_("delay notice after"), default=timedelta(hours=4))
+    require_second_factor = models.BooleanField(
+        _("members must use a second factor"),
+        default=False,
+        help_text=_("Who has none is led to set one up before anything else."),
+    )
     # The platform's own: it carries invitations and notices, and has no domains, mailboxes or members.
     is_platform = models.BooleanField(_("the platform's own"), default=False, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -17,6 +17,14 @@ CLASSES: tuple[tuple[type[forms.Widget], str], ...] = (
 )
 
 
+def dress(form: forms.BaseForm) -> None:
+    """Give the widgets of a form the classes that the console's style sheet knows."""
+    for field in form.fields.values():
+        style = next((name for kind, name in CLASSES if isinstance(field.widget, kind)), "form-control")
+        if style not in field.widget.attrs.get("class", "").split():
+            field.widget.attrs["class"] = f"{style} {field.widget.attrs.get('class', '')}".strip()
+
+
 class ConsoleForm(forms.Form):
     """A form that can also show why an action was refused."""
 
@@ -27,9 +35,7 @@ class ConsoleForm(forms.Form):
         kwargs.setdefault("label_suffix", "")
         super().__init__(*args, **kwargs)
         self.problem: Problem | None = None
-        for field in self.fields.values():
-            style = next((name for kind, name in CLASSES if isinstance(field.widget, kind)), "form-control")
-            field.widget.attrs["class"] = f"{style} {field.widget.attrs.get('class', '')}".strip()
+        dress(self)
 
     def add_problem(self, problem: Problem) -> None:
         """Show a refusal by its field, or above the form where it concerns none of them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django import forms
 from django.contrib import messages
-from django.contrib.auth import authenticate, login
+from django.contrib.auth import authenticate
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from postroom.console.forms import ConsoleForm
 from postroom.explain import explain
 from postroom.scoping import SESSION_TENANT
+from postroom.sign_in.arrival import open_session
 from tenants.access import InvitationEntry, find_invitation
 from tenants.actions.actor import Actor
 from tenants.actions.invitations import accept_invitation, is_on_own_domain, join_as_new_user
@@ -95,9 +96,9 @@ def _of_new_user(request: HttpRequest, token: str, entry: InvitationEntry) -> Ht
 
 def _sign_in(request: HttpRequest, entry: InvitationEntry, password: str) -> HttpResponse:
     user = authenticate(request, username=entry.email, password=password)
-    if user is None:
+    if not isinstance(user, User):
         return redirect("console:sign-in")
-    login(request, user)
+    open_session(request, user)
     return _arrived(request, entry)
 
 

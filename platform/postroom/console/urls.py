@@ -21,18 +21,18 @@ from postroom.console import (
     receive_connectors,
     send_as,
     send_connectors,
-    sessions,
     tracking,
     what_if,
 )
+from postroom.sign_in.entrance import SignIn, SignOut
 
 app_name = "console"
 urlpatterns = [
     path("", overview.show, name="overview"),
     path("overview/check/", overview.check, name="overview-check"),
     path("lab/echo/", lab.send_to_echo, name="overview-echo"),
-    path("sign-in/", sessions.SignIn.as_view(), name="sign-in"),
-    path("sign-out/", sessions.SignOut.as_view(), name="sign-out"),
+    path("sign-in/", SignIn.as_view(), name="sign-in"),
+    path("sign-out/", SignOut.as_view(), name="sign-out"),
     path("organisation/", organisations.switch, name="switch"),
     path("organisations/", organisations.index, name="organisations"),
     path("organisations/<uuid:pk>/leave/", organisations.leave, name="organisation-leave"),

@@ -50,7 +50,7 @@ def test_somebody_new_follows_the_letter_and_is_in(contoso: Contoso, as_alice: C
     assert (user.name, user.check_password(FILLED["password"]), role_of(NEW)) == ("Nina New", True, "admin")
     page(newcomer.get("/members/"))
     events = AuditEvent.objects.filter(actor_name=NEW, tenant=contoso.tenant).values_list("action", flat=True)
-    assert set(events) == {"user.create", "invitation.accept", "membership.set"}
+    assert set(events) == {"user.create", "invitation.accept", "membership.set", "user.sign_in"}
 
 
 def test_the_secret_is_in_no_page_after_the_first_and_in_no_audit_row(contoso: Contoso, as_alice: Client) -> None:

@@ -1,0 +1,5 @@
+"""Signing in: the one door for console and admin, second factors, sessions, resets, and a person's own account.
+
+The flows are django-allauth's; looks, rules and letters are ours. Everything here runs without a tenant: who signs in
+is not known yet, and what guards a log-in is no tenant's to see (tenants/rls.py: `without_tenant`).
+"""
