@@ -10,7 +10,9 @@ from uuid import UUID
 
 import psycopg
 from celery import shared_task, signals
+from django.db import connection
 
+from tenants.guards import NotGuarded, refuse_unguarded
 from tenants.wakeups import RELEASE_TASK, wake
 from transport.actions.bulk import TASK as BULK_TASK
 from transport.actions.bulk import abandoned_operations, work
@@ -82,6 +84,17 @@ def bulk(operation_id: str) -> None:
     """Go on with what an operator does to many queues, for some seconds, then go to the back of the line."""
     if work(UUID(operation_id)):
         wake(BULK_TASK, operation_id)
+
+
+@signals.worker_init.connect
+def look_at_guards(**_: Any) -> None:
+    """Do not begin to work on a database that does not keep tenants apart."""
+    try:
+        refuse_unguarded()
+    except NotGuarded as error:
+        raise SystemExit(f"postroom: {error}") from None  # what is no exit, Celery logs and goes on
+    if not connection.in_atomic_block:
+        connection.close()  # before the pool is forked
 
 
 @signals.worker_ready.connect

@@ -9,4 +9,8 @@ os.environ.setdefault("POSTROOM_DATABASE_ROLE", "web")
 
 from django.core.asgi import get_asgi_application
 
+from tenants.guards import refuse_unguarded
+
 application = get_asgi_application()
+
+refuse_unguarded()

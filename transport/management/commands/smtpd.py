@@ -9,8 +9,10 @@ from typing import Any
 
 import uvloop
 from django.core.management.base import BaseCommand
+from django.db import connection
 from typing_extensions import override
 
+from tenants.guards import refuse_unguarded
 from transport.smtpd.daemon import run
 from transport.smtpd.service import Service
 
@@ -22,6 +24,8 @@ class Command(BaseCommand):
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
+        refuse_unguarded()
+        connection.close()  # the daemon has its own
         uvloop.run(receive())
 
 

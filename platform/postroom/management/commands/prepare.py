@@ -17,6 +17,7 @@ from postroom.broker import install_broker, uses_pgmq
 from postroom.first_run import Login, demo_domain, first_run
 from postroom.lab.records import publish_domain
 from tenants.actions.actor import SYSTEM
+from tenants.guards import refuse_unguarded
 from transport.checks.domain_dns import verify_accepted_domain
 from transport.queue.partitions import ensure_partitions
 
@@ -33,6 +34,7 @@ class Command(BaseCommand):
     @override
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=0)
+        refuse_unguarded()
         if uses_pgmq():
             install_broker()
         ensure_partitions()
