@@ -52,15 +52,25 @@ def predecessors(tenant_id: UUID, rows: Sequence[ConfigurationVersion]) -> dict[
     return {wanted[_key(row)]: row for row in _numbered(tenant_id, list(wanted))}
 
 
-def compare(tenant_id: UUID, start: datetime, end: datetime, limit: int = MOST_OBJECTS) -> Comparison:
+def compare(
+    tenant_id: UUID,
+    start: datetime,
+    end: datetime,
+    *,
+    object_type: str = "",
+    object_id: UUID | None = None,
+    limit: int = MOST_OBJECTS,
+) -> Comparison:
     """Return how the configuration at `end` differs from that at `start`, both inclusive of changes in that moment.
 
-    Only objects changed in between are read: the last version in the span is the later state, and the one before the
-    first in the span the earlier.
+    Only objects changed in between are read, or of those one kind or one: the last version in the span is the later
+    state, and the one before the first in the span the earlier.
     """
     if start > end:
         start, end = end, start
     inside = versions(tenant_id).filter(id__gte=_after(start), id__lt=_after(end))
+    wanted = {"object_type": object_type, "object_id": object_id}
+    inside = inside.filter(**{name: value for name, value in wanted.items() if value})
     spans = list(
         inside.values("object_type", "object_id")
         .annotate(first=Min("number"), final=Max("number"), latest=Max("at"))

@@ -47,7 +47,8 @@ class VersionedType:
 
     `fields` are its settings: names in the pictures that its audit events hold. `picture` makes one now, without
     secrets. `restore` calls the ordinary action, which checks, audits and may refuse. `notes` says, translated, what
-    a revert leaves as it is. `takes_secret`: a password may be given with a revert.
+    a revert leaves as it is. `takes_secret`: a password may be given with a revert. `told_only` are fields that
+    no revert sets.
     """
 
     model: type[Model]
@@ -57,6 +58,7 @@ class VersionedType:
     notes: Notes
     permission: Permission = Permission.CONFIGURE
     takes_secret: bool = False
+    told_only: frozenset[str] = frozenset()
     tenant_field: str = "tenant_id"
 
     @property

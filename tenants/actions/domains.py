@@ -182,6 +182,8 @@ def _restore(asked: Restoration) -> AcceptedDomain:
         changes.pop("is_default", None)
     if asked.current is None:
         return create_accepted_domain(actor=asked.actor, tenant=asked.tenant, pk=asked.object_id, **changes)
+    if not changes:
+        raise Problem("domain.default_needed", field="is_default", domain=asked.current.domain)
     return change_accepted_domain(actor=asked.actor, domain=asked.current, **changes)
 
 

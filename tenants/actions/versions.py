@@ -129,8 +129,9 @@ def current_object(version: ConfigurationVersion, *, lock: bool = False) -> Mode
 
 def pending_changes(version: ConfigurationVersion, current: Model | None) -> Picture:
     """Return what a revert to this version would set: all of it where the object is gone."""
-    kind, wanted = kind_of(version), version.picture or {}
+    kind = kind_of(version)
+    wanted = {name: value for name, value in (version.picture or {}).items() if name not in kind.told_only}
     if current is None:
-        return dict(wanted)
+        return wanted
     present = kind.settings(current)
     return {change.field: wanted[change.field] for change in changes_between(present, wanted) if change.field in wanted}

@@ -247,15 +247,13 @@ def _problems(connector: SendConnector) -> dict[str, Problem]:
 
 
 def _restore(asked: Restoration) -> SendConnector:
-    changes = {name: value for name, value in asked.changes.items() if name != "has_password"}
+    changes = dict(asked.changes)
     if "address_spaces" in changes:
         changes["address_spaces"] = [SpaceInput(one["pattern"], one["cost"]) for one in changes["address_spaces"]]
     if "smart_hosts" in changes:
         changes["smart_hosts"] = [HostInput(one["host"], one["port"]) for one in changes["smart_hosts"]]
     if asked.secret:
         changes["password"] = asked.secret
-    if not changes:  # whether there is a password is told, and no version holds one
-        raise Problem("version.nothing_to_revert", number=asked.number)
     if asked.current is None:
         return create_send_connector(actor=asked.actor, tenant=asked.tenant, pk=asked.object_id, **changes)
     return change_send_connector(actor=asked.actor, connector=asked.current, **changes)
@@ -276,5 +274,6 @@ register(
         restore=_restore,
         notes=_notes,
         takes_secret=True,
+        told_only=frozenset({"has_password"}),
     )
 )

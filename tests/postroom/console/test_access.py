@@ -12,7 +12,8 @@ from django.urls import reverse
 from postroom.console.urls import urlpatterns
 from tenants.actions.actor import SYSTEM
 from tenants.actions.audit import audit
-from tenants.models import AcceptedDomain, Membership
+from tenants.actions.mailboxes import change_mailbox
+from tenants.models import AcceptedDomain, ConfigurationVersion, Membership
 from tenants.permissions import Permission, may
 from tests import factories
 from tests.conftest import Contoso
@@ -62,6 +63,10 @@ GET: dict[str, set[Permission]] = {
     "member": MEMBERS,
     "member-hand-over": TENANT,
     "audit-event": {Permission.VIEW_AUDIT},
+    "history": {Permission.VIEW_AUDIT},
+    "history-difference": {Permission.VIEW_AUDIT},
+    "history-object": {Permission.VIEW_AUDIT},
+    "history-version": {Permission.VIEW_AUDIT},
     "audit-export": {Permission.VIEW_AUDIT},
 }
 POST: dict[str, set[Permission]] = {
@@ -86,6 +91,7 @@ POST: dict[str, set[Permission]] = {
     "send-connector-internet": CONFIGURE,
     "send-connector-enable": CONFIGURE,
     "send-connector-delete": CONFIGURE,
+    "history-revert": CONFIGURE,
     "receive-connector-delete": CONFIGURE,
     "queue-act": STEER,
     "queue-message-act": STEER,
@@ -95,6 +101,11 @@ POST: dict[str, set[Permission]] = {
 FOR_ALL = {"sign-in", "sign-out", "invitation", "invitation-open"}
 # Pages that show to some what only others may change: the form is sent to the same address.
 FORMS = {"mailbox": CONFIGURE, "send-connector": CONFIGURE, "receive-connector": CONFIGURE}
+
+
+def version_of(contoso: Contoso) -> ConfigurationVersion:
+    change_mailbox(actor=SYSTEM, mailbox=contoso.bob_mailbox, quota=7)
+    return ConfigurationVersion.objects.get(number=1)
 
 
 @pytest.fixture
@@ -111,6 +122,8 @@ def paths(contoso: Contoso, waiting: Delivery, silent_dns: None) -> Callable[[st
         "queue": [waiting.queue_id],
         "tracking-timeline": [waiting.message_id],
         "mail": [letter.pk],
+        "history": [version_of(contoso).pk],
+        "history-object": ["mailbox", contoso.bob_mailbox.pk],
         "audit-event": [audit(actor=SYSTEM, tenant=contoso.tenant, action="mailbox.change").pk],
         "accepted-domain-named": [domain.domain],
         "queue-act": [waiting.queue_id, "retry"],
