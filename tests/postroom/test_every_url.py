@@ -58,6 +58,8 @@ TABLE: dict[str, str | list[str]] = {
     "console:invitation": "",
     "console:members": "",
     "console:audit-export": "",
+    "console:history": "",
+    "console:history-difference": "",
     # The console: addresses that name something
     "console:accepted-domain-named": "{domain}",
     "console:accepted-domain": "{accepteddomain}",
@@ -100,6 +102,9 @@ TABLE: dict[str, str | list[str]] = {
     "console:member-invitation-revoke": "{invitation}",
     "console:mailbox-send-as": "{mailbox}",
     "console:audit-event": "{auditevent}",
+    "console:history-object": ["mailbox {mailbox}", "sendconnector {sendconnector}"],
+    "console:history-version": "{configurationversion}",
+    "console:history-revert": "{configurationversion}",
     # The API
     "api-schema": "",
     "api-docs": "",
@@ -151,6 +156,10 @@ TABLE: dict[str, str | list[str]] = {
     "api:invitation-resend": "{invitation}",
     "api:audit-event-list": "",
     "api:audit-event-detail": "{auditevent}",
+    "api:configuration-version-list": "",
+    "api:configuration-version-detail": "{configurationversion}",
+    "api:configuration-version-difference": "",
+    "api:configuration-version-revert": "{configurationversion}",
     # The operators' admin; the pages of each model are in the table by themselves
     "admin:index": "",
     "admin:login": "",

@@ -21,9 +21,11 @@ from django.utils import timezone
 from tenants.actions.actor import SYSTEM, Actor
 from tenants.actions.audit import audit
 from tenants.actions.keys import create_api_key
+from tenants.actions.mailboxes import change_mailbox
 from tenants.identifiers import uuid7
 from tenants.models import (
     AcceptedDomain,
+    ConfigurationVersion,
     EmailAddress,
     IdempotentRequest,
     Mailbox,
@@ -153,8 +155,16 @@ def _grants(of: Furnished) -> list[models.Model]:
     return [SendAsGrant.objects.create(tenant=of.tenant, mailbox_id=mailbox.pk, grantee=grantee)]
 
 
+def _history(of: Furnished) -> list[models.Model]:
+    """Keep a version of the mailbox that going back to would change something."""
+    mailbox = of.rows[Mailbox]
+    assert isinstance(mailbox, Mailbox)
+    change_mailbox(actor=SYSTEM, mailbox=mailbox, quota=mailbox.quota + 1)
+    return [ConfigurationVersion.objects.get(object_id=mailbox.pk, number=1)]
+
+
 # In order: a later maker finds the earlier ones' rows in `rows`.
-MAKERS: list[Callable[[Furnished], list[models.Model]]] = [_connectors, _mail, _records, _grants]
+MAKERS: list[Callable[[Furnished], list[models.Model]]] = [_connectors, _mail, _records, _grants, _history]
 
 
 def make_by_types(model: type[models.Model], of: Furnished) -> models.Model:
