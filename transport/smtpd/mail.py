@@ -125,7 +125,7 @@ async def take_in_whole(session: Session, transaction: Transaction, finish: Call
     except TooMuchData:
         return replies.MESSAGE_TOO_LARGE
     except SpoolFailed:
-        return replies.NO_SPACE
+        return replies.BUSY
     finally:
         session.reset()
 

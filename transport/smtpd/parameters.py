@@ -13,8 +13,10 @@ from transport.smtpd.replies import BAD_PARAMETER, MAIL_SYNTAX, RCPT_SYNTAX, UNK
 _PATH = r'[ \t]*(<(?:"(?:[^"\\]|\\.)*+"|[^"<>])*+>|[^ \t<>]++)(?:[ \t]++(.*))?\Z'
 _MAIL = re.compile("FROM:" + _PATH, re.IGNORECASE | re.DOTALL)
 _RCPT = re.compile("TO:" + _PATH, re.IGNORECASE | re.DOTALL)
-_XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*+\Z")
-_ORCPT = re.compile(r"[A-Za-z0-9-]{1,40};(?:[!-*,-<>-~]|\+[0-9A-F]{2}|[^\x00-\x7f]|\\x\{[0-9A-F]{2,6}\})+\Z")
+# RFC 3461 4.2, 4.4: what is encoded decodes to printable ASCII, from the blank to the tilde.
+_XCHAR: Final = r"[!-*,-<>-~]|\+(?:[2-6][0-9A-F]|7[0-9A-E])"
+_XTEXT = re.compile(rf"(?:{_XCHAR})*+\Z")
+_ORCPT = re.compile(rf"[A-Za-z0-9-]{{1,40}};(?:{_XCHAR}|[^\x00-\x9f]|\\x\{{[0-9A-F]{{2,6}}\}})+\Z")
 _NOTIFY: Final = frozenset({"SUCCESS", "FAILURE", "DELAY"})
 MAX_ENVID: Final = 100  # RFC 3461 4.4
 MAX_ORCPT: Final = 500  # RFC 3461 4.2

@@ -150,9 +150,13 @@ class Client:
     def start_tls(self) -> None:
         self.ehlo()
         assert self.say("STARTTLS").startswith("220")
+        self.wrap()
+        self.ehlo()
+
+    def wrap(self) -> None:
+        """Shake hands for TLS."""
         self.socket = tls_context().wrap_socket(self.socket)
         self._file = self.socket.makefile("rb")
-        self.ehlo()
 
     def log_in(self, address: str, password: str = PASSWORD) -> str:
         return self.say("AUTH PLAIN " + b64encode(f"\0{address}\0{password}".encode()).decode())
