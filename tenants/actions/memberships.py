@@ -50,7 +50,7 @@ def hand_over(*, actor: Actor, tenant: Tenant, owner: User, to: Membership) -> N
     mine = Membership.objects.filter(tenant=tenant, user=owner, role=Membership.Role.OWNER).first()
     if mine is None:
         raise Problem("member.owners_only", field="member")
-    if to.user_id == owner.pk or to.role == Membership.Role.OWNER or not to.user.is_active:
+    if to.user_id == owner.pk or to.role == Membership.Role.OWNER or not _may_act(to):
         raise Problem("member.not_an_heir", field="member", email=to.user.email)
     set_membership(actor=actor, tenant=tenant, user=to.user, role=Membership.Role.OWNER)
     change_role(actor=actor, by_role=Membership.Role.OWNER, membership=mine, role=Membership.Role.ADMIN)
@@ -64,6 +64,10 @@ def _end(actor: Actor, membership: Membership) -> None:
     for mailbox in _mailboxes_of(membership):
         take_log_in_away(actor=actor, mailbox=mailbox)
     revoke_invitations_beyond(actor=actor, tenant_id=tenant.pk, user=user, role=None)
+
+
+def _may_act(membership: Membership) -> bool:
+    return membership.user.is_active and not membership.is_suspended
 
 
 def _mailboxes_of(membership: Membership) -> QuerySet[Mailbox]:

@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from postroom.console.forms import ConsoleForm
-from postroom.console.requests import ConsoleRequest, actor_of, needs
+from postroom.console.requests import ConsoleRequest, actor_of, allowed, needs
 from tenants.access import mailboxes, one
 from tenants.actions.members import give_log_in, link_log_in, reset_log_in, resettable, take_log_in_away
 from tenants.models import Mailbox
@@ -39,10 +39,12 @@ class LogInForm(ConsoleForm):
 
 @never_cache
 @sensitive_post_parameters("password")
-@needs(Permission.CONFIGURE)
+@needs(Permission.CONFIGURE, Permission.RESET_PASSWORDS)
 def show(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """Give a log-in, or set the password of the one there is. A password that was made is in this answer only."""
     row = _row(request, pk)
+    if row.user is None and not allowed(request, Permission.CONFIGURE):
+        return render(request, "console/forbidden.html", status=403)
     form = LogInForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         typed = form.cleaned_data["password"]

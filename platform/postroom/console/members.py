@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -21,12 +22,14 @@ from postroom.console.paging import paginate
 from postroom.console.requests import ConsoleRequest, actor_of, needs, tenant_of
 from postroom.explain import explain_problem
 from postroom.membership_letters import SentInvitation, hand_over_and_tell, invite, invite_again
+from postroom.sign_in.adapters import AccountAdapter
 from tenants.access import invitations, members, one
 from tenants.actions.invitations import ROLES, revoke_invitation
 from tenants.actions.memberships import change_role, remove_member
 from tenants.models import Invitation, Membership
 from tenants.permissions import Permission, may_grant
 from tenants.problems import Problem
+from tenants.scope import no_tenant
 
 SHOWN_INVITATIONS = 200
 
@@ -75,6 +78,12 @@ class HandOverForm(ConsoleForm):
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
         help_text=gettext_lazy("To be sure that it is you."),
     )
+
+    def __init__(self, data: Any = None, *, has_password: bool) -> None:
+        super().__init__(data)
+        self.has_password = has_password
+        if not has_password:
+            del self.fields["password"]
 
 
 @never_cache
@@ -170,10 +179,10 @@ def remove(request: ConsoleRequest, pk: UUID) -> HttpResponse:
 def hand_over(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """Hand the organisation over to a member, after one's own password was given again."""
     row = one(members(request.membership.tenant_id), pk)
-    form = HandOverForm(request.POST or None)
+    form = HandOverForm(request.POST or None, has_password=request.user.has_usable_password())
     if request.method == "POST" and form.is_valid():
         try:
-            _check_password(request, form.cleaned_data["password"])
+            _check_who_it_is(request, form.cleaned_data.get("password"))
             hand_over_and_tell(actor=actor_of(request), tenant=tenant_of(request), owner=request.user, to=row)
         except Problem as problem:
             form.add_problem(problem)
@@ -189,8 +198,22 @@ def _back(request: ConsoleRequest, row: Membership) -> HttpResponse:
     return redirect("console:overview" if row.user == request.user else "console:members")
 
 
-def _check_password(request: ConsoleRequest, password: str) -> None:
-    if not request.user.check_password(password):
+def _check_who_it_is(request: ConsoleRequest, password: str | None) -> None:
+    """Refuse whoever does not know the password; None stands for somebody who has none and signed in otherwise.
+
+    Wrong tries are counted with those at the sign-in page, which is no tenant's business.
+    """
+    door = AccountAdapter(request)
+    if password is None:
+        if door.is_reauthentication_required(app="account"):
+            raise Problem("member.sign_in_again")
+        return
+    try:
+        with no_tenant():
+            is_right = door.reauthenticate(request.user, password)
+    except ValidationError as error:
+        raise Problem("member.too_many_tries", field="password", why=" ".join(error.messages)) from None
+    if not is_right:
         raise Problem("member.wrong_password", field="password")
 
 

@@ -37,7 +37,7 @@ GET: dict[str, set[Permission]] = {
     "mailbox-create": CONFIGURE,
     "mailbox": VIEW,
     "mailbox-reply-address": CONFIGURE,
-    "mailbox-log-in": CONFIGURE,
+    "mailbox-log-in": CONFIGURE | RESET,
     "mailbox-apps": RESET,
     "send-connectors": VIEW,
     "send-connector-create": CONFIGURE,

@@ -121,3 +121,17 @@ def test_a_removed_mailbox_takes_its_log_in_along(as_alice: Client, contoso: Con
     assert not Membership.objects.filter(user=contoso.bob).exists()
     as_alice.post(f"/mailboxes/{contoso.alice_mailbox.pk}/delete/")
     assert Membership.objects.filter(user=contoso.alice).exists()
+
+
+def test_the_helpdesk_sets_a_mailbox_users_password_and_gives_no_log_in(
+    as_alice: Client, contoso: Contoso, carol: Mailbox
+) -> None:
+    Membership.objects.filter(user=contoso.alice).update(role=Membership.Role.HELPDESK)
+    path = path_of(contoso.bob_mailbox)
+    assert path in page(as_alice.get(f"/mailboxes/{contoso.bob_mailbox.pk}/"))
+    told = page(as_alice.post(path, {"password": TYPED}))
+    assert f"{path}remove/" not in told
+    sign_in("bob@contoso.example", TYPED)
+    assert as_alice.post(f"{path}remove/").status_code == 403
+    assert path_of(carol) not in page(as_alice.get(f"/mailboxes/{carol.pk}/"))
+    assert as_alice.post(path_of(carol), {"password": TYPED}).status_code == 403

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from tenants.models import AppPassword, AuditEvent, Mailbox, Membership, User
@@ -139,9 +140,34 @@ def test_one_does_not_hand_over_to_oneself_or_to_who_may_not_sign_in(
     contoso: Contoso, as_alice: Client, dora: Membership
 ) -> None:
     User.objects.filter(pk=dora.user_id).update(is_active=False)
-    for row in (membership_of(contoso.alice), dora):
+    suspended = factories.make_membership(contoso.tenant, factories.make_user(), Membership.Role.ADMIN)
+    Membership.objects.filter(pk=suspended.pk).update(suspended_at=timezone.now())
+    for row in (membership_of(contoso.alice), dora, suspended):
         answer = as_alice.post(f"/members/{row.pk}/hand-over/", {"password": factories.PASSWORD})
         assert answer.status_code == 422
+    assert membership_of(contoso.alice).role == "owner"
+
+
+def test_guessing_the_password_at_the_hand_over_has_an_end(
+    contoso: Contoso, as_alice: Client, dora: Membership
+) -> None:
+    path = f"/members/{dora.pk}/hand-over/"
+    for _ in range(5):
+        as_alice.post(path, {"password": "wrong"})
+    answer = as_alice.post(path, {"password": factories.PASSWORD})
+    assert (answer.status_code, b"Too many tries" in answer.content) == (422, True)
+    assert membership_of(contoso.alice).role == "owner"
+
+
+def test_an_owner_without_a_password_signs_in_again_to_hand_over(
+    contoso: Contoso, as_alice: Client, dora: Membership
+) -> None:
+    contoso.alice.set_unusable_password()
+    contoso.alice.save()
+    as_alice.force_login(contoso.alice)
+    assert 'type="password"' not in page(as_alice.get(f"/members/{dora.pk}/hand-over/"))
+    answer = as_alice.post(f"/members/{dora.pk}/hand-over/", {"sure": "1"})
+    assert (answer.status_code, b"Sign in again first" in answer.content) == (422, True)
     assert membership_of(contoso.alice).role == "owner"
 
 

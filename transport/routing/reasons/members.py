@@ -45,6 +45,12 @@ REASONS: Final = (
         _("That is not the password that you sign in with. We ask so that nobody else does this at your desk."),
     ),
     _refused(
+        "member.sign_in_again",
+        _("Sign in again first"),
+        _("It was a while ago that you signed in, and you have no password here. Sign out and in, then do it at once."),
+    ),
+    _refused("member.too_many_tries", _("Too many tries"), _("{why}")),
+    _refused(
         "invitation.exists",
         _("Invited already"),
         _("{email} has an invitation that is open. Send it again, or revoke it first."),
