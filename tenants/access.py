@@ -29,6 +29,7 @@ from tenants.models import (
     User,
 )
 from tenants.names import local_key, split_mailbox_address
+from tenants.permissions import label_of
 from tenants.problems import Problem
 
 Row = TypeVar("Row", bound=Model)
@@ -45,7 +46,7 @@ class MembershipEntry:
 
     @property
     def role_label(self) -> str:
-        return str(Membership.Role(self.role).label)
+        return label_of(self.role)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from django.utils.translation import gettext as _
+
 from tenants.models import Membership
 
 
@@ -12,12 +14,18 @@ class Permission(StrEnum):
     CONFIGURE = "configure"  # domains, mailboxes, connectors: change, and revert
     STEER_QUEUES = "steer_queues"  # retry, suspend, resume, remove
     RESET_PASSWORDS = "reset_passwords"  # of mailboxes, and their app passwords
+    GIVE_LOG_INS = "give_log_ins"  # to mailboxes: whoever has one reads the letters
     READ_OWN_MAIL = "read_own_mail"
     VIEW_AUDIT = "view_audit"
     MANAGE_KEYS = "manage_keys"
     MANAGE_MEMBERS = "manage_members"  # invite, change roles, remove; owners are made by owners alone
     MANAGE_TENANT = "manage_tenant"  # hand-over, export, deletion: what an owner answers for
 
+
+# An operator's in a tenant's console (postroom/acting.py). Nothing here opens a letter, or outlasts the hour: no
+# log-ins, passwords, keys or members.
+ACTING_ADMIN = "acting_admin"
+ACTING_AUDITOR = "acting_auditor"
 
 _R = Membership.Role
 _P = Permission
@@ -27,7 +35,15 @@ ROLES: dict[str, frozenset[Permission]] = {
     _R.HELPDESK: frozenset({_P.VIEW, _P.RESET_PASSWORDS, _P.READ_OWN_MAIL}),
     _R.AUDITOR: frozenset({_P.VIEW, _P.VIEW_AUDIT}),
     _R.MAILBOX_USER: frozenset({_P.READ_OWN_MAIL}),
+    ACTING_ADMIN: frozenset({_P.VIEW, _P.CONFIGURE, _P.STEER_QUEUES, _P.VIEW_AUDIT}),
+    ACTING_AUDITOR: frozenset({_P.VIEW, _P.VIEW_AUDIT}),
 }
+
+
+def label_of(role: str) -> str:
+    """Return a role as a person reads it."""
+    acting = {ACTING_ADMIN: _("operator, as administrator"), ACTING_AUDITOR: _("operator, reading only")}
+    return acting[role] if role in acting else str(Membership.Role(role).label)
 
 
 def may(role: str | None, permission: Permission) -> bool:

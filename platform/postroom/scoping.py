@@ -11,6 +11,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 
+from postroom.acting import Acting, acting_of, turn_out
 from tenants.access import MembershipEntry, memberships_of, suspensions_of
 from tenants.models import User
 from tenants.scope import no_tenant, operator_scope, scope
@@ -30,6 +31,10 @@ def manages_scope(view: View) -> View:
     return transaction.non_atomic_requests(view)
 
 
+def _has_no_tenant(request: HttpRequest) -> bool:
+    return request.path.startswith(("/admin/", "/api/", "/healthz", "/readyz", "/metrics", "/static/"))
+
+
 class ScopeMiddleware:
     """Choose the scope by path and user; the API chooses its own after it has authenticated the key."""
 
@@ -40,6 +45,9 @@ class ScopeMiddleware:
         request.membership = None  # type: ignore[attr-defined]
         request.memberships = []  # type: ignore[attr-defined]
         request.suspension = None  # type: ignore[attr-defined]
+        request.acting = None  # type: ignore[attr-defined]
+        if (over := self._is_over(request)) is not None:
+            return turn_out(request, over)
         if self._manages_itself(request):
             request.enter_scope = self._chooser(request)  # type: ignore[attr-defined]
             return self.get_response(request)
@@ -66,7 +74,20 @@ class ScopeMiddleware:
             return no_tenant
         return (lambda: scope(entry.tenant_id)) if entry else no_tenant
 
+    def _is_over(self, request: HttpRequest) -> Acting | None:
+        """Return where an operator was who asks for a page of a tenant's after the time was over."""
+        if _has_no_tenant(request) or not request.user.is_authenticated:
+            return None
+        acting = acting_of(request)
+        return acting if acting is not None and acting.is_over else None
+
     def _choose_membership(self, request: HttpRequest, user: User) -> MembershipEntry | None:
+        acting = acting_of(request)
+        if acting is not None:
+            request.acting = acting  # type: ignore[attr-defined]
+            request.memberships = [acting.membership]  # type: ignore[attr-defined]
+            request.membership = acting.membership  # type: ignore[attr-defined]
+            return acting.membership
         memberships = memberships_of(user)
         chosen = request.session.get(SESSION_TENANT) or (str(user.last_tenant_id) if user.last_tenant_id else "")
         entry = next((m for m in memberships if str(m.tenant_id) == chosen), None)

@@ -203,7 +203,7 @@ INSTALLED_APPS = [
     "postroom.operators.apps.OperatorsConfig",
     "postroom.embedded",
     "postroom.lab",
-    "postroom.operators.site.OperatorsAdminConfig",
+    "postroom.operators.apps.OperatorsAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView
 
+from postroom import acting
 from postroom.api.docs import ApiDocsView
 from postroom.health import healthz, readyz
 from postroom.metrics import metrics
@@ -13,6 +14,7 @@ from postroom.metrics import metrics
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("postroom.console.urls")),
     path("", include("postroom.sign_in.urls")),
+    path("acting/end/", acting.end, name="acting-end"),
     path("admin/", admin.site.urls),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/v1/", include("postroom.api.v1.urls")),

@@ -49,6 +49,7 @@ def console(request: HttpRequest) -> dict[str, Any]:
     role = membership.role if membership else None
     return {
         "membership": membership,
+        "acting": getattr(request, "acting", None),
         "memberships": getattr(request, "memberships", []),
         "navigation": [entry for entry in NAVIGATION if may(role, entry.permission)],
         "section": _section(request),

@@ -39,11 +39,11 @@ class LogInForm(ConsoleForm):
 
 @never_cache
 @sensitive_post_parameters("password")
-@needs(Permission.CONFIGURE, Permission.RESET_PASSWORDS)
+@needs(Permission.GIVE_LOG_INS, Permission.RESET_PASSWORDS)
 def show(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """Give a log-in, or set the password of the one there is. A password that was made is in this answer only."""
     row = _row(request, pk)
-    if row.user is None and not allowed(request, Permission.CONFIGURE):
+    if row.user is None and not allowed(request, Permission.GIVE_LOG_INS):
         return render(request, "console/forbidden.html", status=403)
     form = LogInForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -60,7 +60,7 @@ def show(request: ConsoleRequest, pk: UUID) -> HttpResponse:
 
 
 @require_POST
-@needs(Permission.CONFIGURE)
+@needs(Permission.GIVE_LOG_INS)
 def link_mine(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """Let the administrator who asks read the mailbox: how an owner comes by a mailbox of their own."""
     row = _row(request, pk)
@@ -75,7 +75,7 @@ def link_mine(request: ConsoleRequest, pk: UUID) -> HttpResponse:
 
 
 @require_POST
-@needs(Permission.CONFIGURE)
+@needs(Permission.GIVE_LOG_INS)
 def remove(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     row = take_log_in_away(actor=actor_of(request), mailbox=_row(request, pk))
     messages.success(request, _("Nobody reads “{name}” any more.").format(name=row.display_name))

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
 
+from postroom.acting import Acting
 from postroom.scoping import manages_scope
 from tenants.access import MembershipEntry, SuspensionEntry
 from tenants.actions.actor import Actor
@@ -32,6 +33,7 @@ class ConsoleRequest(HttpRequest):
     membership: MembershipEntry
     memberships: list[MembershipEntry]
     suspension: SuspensionEntry | None
+    acting: Acting | None
     htmx: HtmxDetails
     enter_scope: Callable[[], AbstractContextManager[None]]
 
@@ -89,6 +91,9 @@ def tenant_of(request: ConsoleRequest) -> Tenant:
 
 
 def actor_of(request: ConsoleRequest) -> Actor:
+    """Return who acts: the person signed in, or an operator acting for the tenant, who is told as such."""
+    if request.acting is not None:
+        return request.acting.actor(request)
     return Actor.user(request.user, request.META.get("REMOTE_ADDR") or None)
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.views.main import PAGE_VAR
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.db.models import Model
+from django.db.models import Model, Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.functional import cached_property
@@ -16,27 +18,83 @@ from typing_extensions import override
 
 from postroom.explain import explain_problem
 from tenants.actions.actor import Actor
-from tenants.models import User
+from tenants.models import Tenant, User
 from tenants.problems import Problem
 
 Row = TypeVar("Row", bound=Model)
-FAR = 1_000_000
+MOST_PAGES: Final = 100_000
+MOST_FOUND: Final = 500  # rows that one look-up of a search may contribute
 
 
 class UncountedPaginator(Paginator[Any]):
-    """Pages without count(*): looks one page ahead instead, so that a table of millions opens at once."""
+    """Pages without count(*): looks one row behind the page asked for, so that a table of millions opens at once."""
+
+    asked_for = 1
 
     @cached_property
     @override
     def count(self) -> int:
-        ahead = self.per_page * 50
-        return len(self.object_list.values_list("pk")[: ahead + 1])  # type: ignore[attr-defined]
+        before = (self.asked_for - 1) * self.per_page
+        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]
+        return before + len(rows.values_list("pk")[before : before + self.per_page + 1])
 
 
 class OperatorAdmin(admin.ModelAdmin[Row], Generic[Row]):
+    """A list that opens at once however long it is.
+
+    It goes by the key, and is searched by exact values of indexed columns only: `search_fields`, each a Django
+    look-up, and a tenant's slug where the rows have a tenant.
+    """
+
     show_full_result_count = False
-    paginator = UncountedPaginator
+    show_facets = admin.ShowFacets.NEVER  # a count of each filter's rows
     list_per_page = 50
+    list_max_show_all = 0
+    sortable_by = []
+    ordering = ["-pk"]
+    search_fields = []
+
+    @override
+    def get_paginator(self, request: HttpRequest, queryset: Any, per_page: int, *args: Any, **kwargs: Any) -> Any:
+        pages = UncountedPaginator(queryset, per_page, *args, **kwargs)
+        asked_for = request.GET.get(PAGE_VAR) or request.GET.get("page") or "1"
+        pages.asked_for = max(1, min(int(asked_for), MOST_PAGES)) if asked_for.isdecimal() else 1
+        return pages
+
+    @override
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        return [*self.search_fields, *(["tenant__slug"] if self._has_tenant else [])]
+
+    @property
+    def _has_tenant(self) -> bool:
+        return any(field.name == "tenant" for field in self.model._meta.concrete_fields)
+
+    @override
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Row], search_term: str
+    ) -> tuple[QuerySet[Row], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        found = Q(pk__in=self.found_by(term))
+        if self._has_tenant:
+            tenants = list(Tenant.objects.filter(slug=term).values_list("pk", flat=True))
+            found |= Q(tenant_id__in=tenants) if tenants else Q()
+        return queryset.filter(found), False
+
+    def found_by(self, term: str) -> set[Any]:
+        """Return the keys of the rows that a search finds; each look-up by its own index, none beside another's."""
+        keys: set[Any] = set()
+        for look_up in self.search_fields:
+            keys.update(self._keys(look_up, term))
+        return keys
+
+    def _keys(self, look_up: str, term: str) -> list[Any]:
+        try:
+            rows = self.model._default_manager.filter(**{look_up: term}).order_by()
+            return list(rows.values_list("pk", flat=True)[:MOST_FOUND])
+        except (ValidationError, ValueError):
+            return []  # no UUID, for one
 
 
 class ReadOnlyAdmin(OperatorAdmin[Row], Generic[Row]):

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from typing_extensions import override
 
-from postroom.operators.bases import ActionAdmin, ActionForm, LinesField, ReadOnlyAdmin, actor_of
+from postroom.operators.bases import MOST_FOUND, ActionAdmin, ActionForm, LinesField, ReadOnlyAdmin, actor_of
 from postroom.operators.suspensions import SuspendableAdmin
 from tenants.access import verifier_beside
 from tenants.actions.domains import change_accepted_domain, create_accepted_domain, delete_accepted_domain
@@ -20,6 +20,7 @@ from tenants.actions.mailboxes import AddressInput, change_mailbox, create_mailb
 from tenants.actions.suspensions import resume_domain, suspend_domain
 from tenants.actions.tenants import check_password_strength
 from tenants.models import AcceptedDomain, EmailAddress, Mailbox
+from tenants.names import local_key
 from tenants.problems import Problem
 from transport.actions.receive_connectors import (
     approve_receive_connector,
@@ -54,7 +55,7 @@ class AcceptedDomainAdmin(SuspendableAdmin[AcceptedDomain]):
     list_display = ["domain", "tenant", "type", "is_default", "verified_at", "suspended_at"]
     list_filter = ["type", "is_default"]
     list_select_related = ["tenant"]
-    search_fields = ["domain", "tenant__slug"]
+    search_fields = ["domain__contains"]
     autocomplete_fields = ["tenant"]
     suspension_effect = gettext_lazy(
         "No mail is taken for these domains and none is sent from them. What waits is held, and released on resuming."
@@ -108,12 +109,16 @@ class MailboxAdmin(ActionAdmin[Mailbox]):
     list_display = ["display_name", "reply_address", "tenant", "enabled", "quota", "used_bytes"]
     list_filter = ["enabled"]
     list_select_related = ["tenant"]
-    search_fields = ["display_name", "addresses__local_key", "tenant__slug"]
+    search_help_text = gettext_lazy("An address, or a tenant's slug.")
     autocomplete_fields = ["tenant", "user"]
 
     @override
     def get_queryset(self, request: HttpRequest) -> QuerySet[Mailbox]:
         return super().get_queryset(request).prefetch_related("addresses")
+
+    @override
+    def found_by(self, term: str) -> set[Any]:
+        return {row.mailbox_id for row in addresses_named(term)}
 
     @admin.display(description=gettext_lazy("reply address"))
     def reply_address(self, row: Mailbox) -> str:
@@ -132,7 +137,18 @@ class MailboxAdmin(ActionAdmin[Mailbox]):
 class EmailAddressAdmin(ReadOnlyAdmin[EmailAddress]):
     list_display = ["__str__", "is_primary", "mailbox", "tenant"]
     list_select_related = ["mailbox", "tenant"]
-    search_fields = ["local_key", "domain"]
+    search_help_text = gettext_lazy("An address, or a tenant's slug.")
+
+    @override
+    def found_by(self, term: str) -> set[Any]:
+        return {row.pk for row in addresses_named(term)}
+
+
+def addresses_named(term: str) -> list[EmailAddress]:
+    """Return the rows of one address, whichever tenant's."""
+    local, _, domain = term.rpartition("@")
+    rows = EmailAddress.objects.filter(domain=domain.lower(), local_key=local_key(local)) if local else None
+    return list(rows[:MOST_FOUND]) if rows is not None else []
 
 
 def _space(text: str) -> SpaceInput:
@@ -191,7 +207,7 @@ class SendConnectorAdmin(ActionAdmin[SendConnector]):
     list_display = ["name", "tenant", "enabled", "usage", "routing", "spaces"]
     list_filter = ["enabled", "usage", "routing"]
     list_select_related = ["tenant"]
-    search_fields = ["name", "tenant__slug"]
+    search_fields = ["name__icontains"]
     autocomplete_fields = ["tenant"]
 
     @override
@@ -241,7 +257,7 @@ class ReceiveConnectorAdmin(ActionAdmin[ReceiveConnector]):
     list_display = ["name", "tenant", "enabled", "bindings", "remote_ranges", "approved_at"]
     list_filter = ["enabled"]
     list_select_related = ["tenant"]
-    search_fields = ["name", "tenant__slug"]
+    search_fields = ["name__icontains"]
     autocomplete_fields = ["tenant"]
     actions = ["approve"]
 

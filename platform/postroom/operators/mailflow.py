@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
 from typing_extensions import override
 
-from postroom.operators.bases import ReadOnlyAdmin
+from postroom.operators.bases import MOST_FOUND, ReadOnlyAdmin
+from postroom.operators.configuration import addresses_named
 from transport.models import (
     Delivery,
     Heartbeat,
@@ -19,17 +22,32 @@ from transport.models import (
     MessageBody,
     PressureChange,
     Queue,
+    QueueOperation,
     RelayRefusal,
     TrackingEvent,
 )
+from transport.queue.across import QueueFilter, figures
+from transport.tracking.across import search_all
+from transport.tracking.search import Filters
 
 
 @admin.register(Message)
 class MessageAdmin(ReadOnlyAdmin[Message]):
     list_display = ["internet_message_id", "tenant", "sender", "subject", "size", "origin", "received_at"]
     list_select_related = ["tenant"]
-    search_fields = ["=internet_message_id", "=sender"]
-    ordering = ["-id"]
+    search_help_text = gettext_lazy("A Message-ID, our id, an envelope sender, or a tenant's slug.")
+
+    @override
+    def found_by(self, term: str) -> set[Any]:
+        return messages_named(term)
+
+
+def messages_named(term: str) -> set[UUID]:
+    """Return messages by their id, their Message-ID or an address of theirs: the tracking log has the indexes."""
+    ways = [Filters(message_id=term)]
+    if "@" in term and not term.startswith("<"):
+        ways = [Filters(sender=term), Filters(recipient=term)]
+    return {event.message_id for way in ways for event in search_all(way, limit=MOST_FOUND)}
 
 
 class BodyAdmin(ReadOnlyAdmin[Any]):
@@ -38,7 +56,8 @@ class BodyAdmin(ReadOnlyAdmin[Any]):
     fields = ["id", "tenant"]
     list_display = ["id", "tenant"]
     list_select_related = ["tenant"]
-    ordering = ["-id"]
+    search_fields = ["pk"]
+    search_help_text = gettext_lazy("An id.")
 
     @override
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -63,7 +82,11 @@ class QueueAdmin(ReadOnlyAdmin[Queue]):
     ]
     list_filter = ["delivery_type", "suspended"]
     list_select_related = ["tenant"]
-    search_fields = ["next_hop_domain", "tenant__slug"]
+    search_help_text = gettext_lazy("A next hop, or a tenant's slug. The page “Queues” groups them.")
+
+    @override
+    def found_by(self, term: str) -> set[Any]:
+        return set(figures(QueueFilter(next_hop=term)).values_list("pk", flat=True)[:MOST_FOUND])
 
 
 @admin.register(Delivery)
@@ -71,16 +94,25 @@ class DeliveryAdmin(ReadOnlyAdmin[Delivery]):
     list_display = ["recipient", "tenant", "queue", "state", "attempts", "next_attempt_at", "last_error_peer_text"]
     list_filter = ["state"]
     list_select_related = ["tenant", "queue"]
-    search_fields = ["=recipient"]
-    ordering = ["-id"]
+    search_help_text = gettext_lazy("A recipient, a sender, a Message-ID, or a tenant's slug.")
+
+    @override
+    def found_by(self, term: str) -> set[Any]:
+        rows = Delivery.objects.filter(message_id__in=messages_named(term))
+        return set(rows.values_list("pk", flat=True)[:MOST_FOUND])
 
 
 @admin.register(TrackingEvent)
 class TrackingEventAdmin(ReadOnlyAdmin[TrackingEvent]):
     list_display = ["at", "tenant", "event_id", "source", "sender", "recipients", "subject", "reason", "reply"]
-    list_filter = ["event_id", "source"]
+    list_filter = ["event_id"]
     list_select_related = ["tenant"]
-    search_fields = ["=sender", "=internet_message_id"]
+    search_help_text = gettext_lazy("A Message-ID, an address, or a tenant's slug. “Message tracking” finds more.")
+
+    @override
+    def found_by(self, term: str) -> set[Any]:
+        rows = TrackingEvent.objects.filter(message_id__in=messages_named(term))
+        return set(rows.values_list("pk", flat=True)[:MOST_FOUND])
 
 
 @admin.register(MailboxMessage)
@@ -91,24 +123,39 @@ class MailboxMessageAdmin(ReadOnlyAdmin[MailboxMessage]):
     list_display = ["mailbox", "tenant", "folder", "uid", "sender", "size", "received_at"]
     list_filter = ["folder"]
     list_select_related = ["mailbox", "tenant"]
-    ordering = ["-id"]
+    search_help_text = gettext_lazy("A mailbox's address, or a tenant's slug.")
+
+    @override
+    def found_by(self, term: str) -> set[Any]:
+        mailboxes = {row.mailbox_id for row in addresses_named(term)}
+        rows = MailboxMessage.objects.filter(mailbox__in=mailboxes).order_by("-uid")
+        return set(rows.values_list("pk", flat=True)[:MOST_FOUND])
 
 
 @admin.register(RelayRefusal)
 class RelayRefusalAdmin(ReadOnlyAdmin[RelayRefusal]):
     list_display = ["domain", "count", "at", "sender", "recipient", "client_address"]
     search_fields = ["domain"]
-    ordering = ["-id"]
+    list_filter = ["at"]
 
 
 @admin.register(Heartbeat)
 class HeartbeatAdmin(ReadOnlyAdmin[Heartbeat]):
     list_display = ["process", "kind", "at"]
     list_filter = ["kind"]
+    search_fields = ["process__contains"]
+
+
+@admin.register(QueueOperation)
+class QueueOperationAdmin(ReadOnlyAdmin[QueueOperation]):
+    exclude = ["queue_ids"]
+    list_display = ["verb", "state", "operator_name", "queues", "messages", "tenants", "created_at", "finished_at"]
+    list_filter = ["state", "verb"]
+    search_fields = ["operator_name"]
 
 
 @admin.register(PressureChange)
 class PressureChangeAdmin(ReadOnlyAdmin[PressureChange]):
     list_display = ["at", "process", "resource", "before", "level", "reading"]
     list_filter = ["resource", "level"]
-    ordering = ["-id"]
+    search_fields = ["process__contains"]

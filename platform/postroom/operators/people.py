@@ -8,12 +8,14 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from typing_extensions import override
 
 from postroom.operators.bases import ActionForm, ReadOnlyAdmin, actor_of
 from postroom.operators.suspensions import SuspendableAdmin
+from postroom.operators.usage import UsageList
 from tenants.actions.keys import revoke_api_key
 from tenants.actions.suspensions import (
     resume_member,
@@ -27,6 +29,7 @@ from tenants.actions.tenants import change_tenant, create_tenant, make_user, set
 from tenants.models import ApiKey, AuditEvent, IdempotentRequest, Membership, Tenant, User
 from tenants.problems import Problem
 from transport.routing.retry import InvalidRetrySchedule, RetryClock
+from transport.usage.words import LABELS
 
 
 class TenantForm(ActionForm[Tenant]):
@@ -54,15 +57,18 @@ def _schedule(text: str) -> str:
 @admin.register(Tenant)
 class TenantAdmin(SuspendableAdmin[Tenant]):
     form = TenantForm
-    list_display = ["slug", "name", "status", "created_at"]
+    list_display = ["slug", "name", "status", "domains", "mailboxes", "stored", "queued", "today", "nearest"]
     list_filter = ["status"]
-    search_fields = ["slug", "name"]
+    list_select_related = ["plan"]
+    change_form_template = "admin/operators/tenant.html"
+    search_fields = ["slug__contains", "name__icontains"]
     ordering = ["slug"]
     exclude = ["suspended_by", "suspension_reason", "suspension_mode"]
     suspension_effect = gettext_lazy(
         "These organisations can neither send nor get mail, their members cannot sign in and their keys are refused. "
         "What waits is held, does not expire meanwhile, and is released on resuming."
     )
+    sortable_by = ["slug", "name", "status", "created_at"]
 
     @override
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[str]:
@@ -75,6 +81,34 @@ class TenantAdmin(SuspendableAdmin[Tenant]):
     @override
     def resume_row(self, request: HttpRequest, row: Tenant) -> None:
         resume_tenant(actor=actor_of(request), tenant=row)
+
+    @override
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[UsageList]:
+        return UsageList
+
+    @admin.display(description=gettext_lazy("domains"))
+    def domains(self, row: Any) -> str:
+        return f"{row.load.domains} / {row.limits.max_domains}"
+
+    @admin.display(description=gettext_lazy("mailboxes"))
+    def mailboxes(self, row: Any) -> str:
+        return f"{row.load.mailboxes} / {row.limits.max_mailboxes}"
+
+    @admin.display(description=gettext_lazy("stored"))
+    def stored(self, row: Any) -> str:
+        return f"{filesizeformat(row.load.storage)} / {filesizeformat(row.limits.max_storage)}"
+
+    @admin.display(description=gettext_lazy("waiting"))
+    def queued(self, row: Any) -> str:
+        return f"{row.load.queued} / {row.limits.max_queued}"
+
+    @admin.display(description=gettext_lazy("messages today"))
+    def today(self, row: Any) -> str:
+        return f"{row.today} / {row.limits.messages_per_day}"
+
+    @admin.display(description=gettext_lazy("nearest limit"))
+    def nearest(self, row: Any) -> str:
+        return f"{LABELS.get(row.load.nearest, row.load.nearest)}: {row.load.share} %" if row.load.share else "–"
 
     @override
     def has_delete_permission(self, request: HttpRequest, obj: Tenant | None = None) -> bool:
@@ -107,12 +141,12 @@ class UserAdmin(SuspendableAdmin[User]):
     fields = ["email", "name", "password", "language", "is_active", "is_operator"]
     list_display = ["email", "name", "is_active", "is_operator", "last_login"]
     list_filter = ["is_operator", "is_active"]
-    search_fields = ["email", "name"]
     has_mode = False
     suspension_effect = gettext_lazy(
         "They are signed out everywhere and cannot sign in. Their mailboxes go on taking mail in and send none; what "
         "they sent and still waits is held, and released on resuming."
     )
+    search_fields = ["email", "email__startswith"]
 
     @override
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
@@ -150,7 +184,7 @@ class MembershipAdmin(SuspendableAdmin[Membership]):
     list_display = ["user", "tenant", "role", "created_at"]
     list_filter = ["role"]
     list_select_related = ["user", "tenant"]
-    search_fields = ["user__email", "tenant__slug"]
+    search_fields = ["user__email"]
     autocomplete_fields = ["user", "tenant"]
 
     @override
@@ -175,7 +209,7 @@ class ApiKeyAdmin(ReadOnlyAdmin[ApiKey]):
     list_display = ["name", "prefix", "tenant", "is_operator", "created_at", "last_used_at", "revoked_at"]
     list_filter = ["is_operator"]
     list_select_related = ["tenant"]
-    search_fields = ["name", "prefix", "tenant__slug"]
+    search_fields = ["name__icontains", "prefix"]
     exclude = ["digest"]
     actions = ["revoke"]
 
@@ -191,7 +225,7 @@ class AuditEventAdmin(ReadOnlyAdmin[AuditEvent]):
     list_display = ["at", "tenant", "actor_name", "action", "object_type", "object_name", "client_address"]
     list_filter = ["actor_kind"]
     list_select_related = ["tenant"]
-    search_fields = ["action", "object_name", "actor_name", "tenant__slug"]
+    search_fields = ["object_id"]
 
 
 @admin.register(IdempotentRequest)
