@@ -130,6 +130,13 @@ def belongs_elsewhere(user: User, tenant_id: UUID) -> bool:
         return bool(cursor.fetchone()[0])
 
 
+def members_with_second_factor() -> set[UUID]:
+    """Return the ids of the users among the scope's members who have a second factor; of nobody else is it told."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT members_with_second_factor()")
+        return {row[0] for row in cursor.fetchall()}
+
+
 def find_api_key(token: str) -> KeyEntry | None:
     """Return whose key a bearer token is, or None for a revoked or unknown one. Needs no scope."""
     with connection.cursor() as cursor:

@@ -23,9 +23,10 @@ from postroom.console.requests import ConsoleRequest, actor_of, needs, tenant_of
 from postroom.explain import explain_problem
 from postroom.membership_letters import SentInvitation, hand_over_and_tell, invite, invite_again
 from postroom.sign_in.adapters import AccountAdapter
-from tenants.access import invitations, members, one
+from tenants.access import invitations, members, members_with_second_factor, one
 from tenants.actions.invitations import ROLES, revoke_invitation
 from tenants.actions.memberships import change_role, remove_member
+from tenants.actions.tenants import change_tenant
 from tenants.models import Invitation, Membership
 from tenants.permissions import Permission, may_grant
 from tenants.problems import Problem
@@ -106,6 +107,17 @@ def index(request: ConsoleRequest) -> HttpResponse:
         else:
             form = InviteForm(by_role=request.membership.role)
     return _list_page(request, form, sent)
+
+
+@require_POST
+@needs(Permission.MANAGE_TENANT)
+def require_second_factor(request: ConsoleRequest) -> HttpResponse:
+    """Make a second factor a must for everybody here, or leave it to each."""
+    wanted = request.POST.get("required") == "1"
+    change_tenant(actor=actor_of(request), tenant=tenant_of(request), require_second_factor=wanted)
+    told = _("Members without a second factor are now led to set one up.") if wanted else _("It is up to each member.")
+    messages.success(request, told)
+    return redirect("console:members")
 
 
 @never_cache
@@ -227,6 +239,7 @@ def _list_page(request: ConsoleRequest, form: InviteForm, sent: SentInvitation |
     page = paginate(request, rows, ["id"])
     waiting = [(row, may_grant(request.membership.role, row.role)) for row in _waiting(tenant_id)]
     context = {"page": page, "search": search, "kind": kind, "form": form, "sent": sent, "invitations": waiting}
+    context |= {"guarded": members_with_second_factor(), "tenant": tenant_of(request)}
     return render(request, "console/members/index.html", context, status=_status(form))
 
 

@@ -40,6 +40,7 @@ urlpatterns = [
     path("invitation/", invitations.show, name="invitation"),
     path("invitation/<str:token>/", invitations.follow, name="invitation-open"),
     path("members/", members.index, name="members"),
+    path("members/second-factor/", members.require_second_factor, name="member-second-factor"),
     path("members/<uuid:pk>/", members.show, name="member"),
     path("members/<uuid:pk>/remove/", members.remove, name="member-remove"),
     path("members/<uuid:pk>/hand-over/", members.hand_over, name="member-hand-over"),

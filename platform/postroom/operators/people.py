@@ -10,13 +10,15 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 from typing_extensions import override
 
 from postroom.operators.bases import ActionForm, ReadOnlyAdmin, actor_of
 from postroom.operators.suspensions import SuspendableAdmin
 from postroom.operators.usage import UsageList
+from postroom.sign_in.record import address_of, tell
 from tenants.actions.keys import revoke_api_key
+from tenants.actions.second_factors import remove_second_factors
 from tenants.actions.suspensions import (
     resume_member,
     resume_tenant,
@@ -135,12 +137,17 @@ class UserForm(ActionForm[User]):
         return set_user(actor=self.actor, user=User.objects.get(pk=self.instance.pk), **changes)
 
 
+FACTORS_REMOVED = gettext_noop("Your second factors were removed")
+FACTORS_TEXT = gettext_noop("An operator removed the second factors of your account. Your password alone opens it now.")
+
+
 @admin.register(User)
 class UserAdmin(SuspendableAdmin[User]):
     form = UserForm
     fields = ["email", "name", "password", "language", "is_active", "is_operator"]
     list_display = ["email", "name", "is_active", "is_operator", "last_login"]
     list_filter = ["is_operator", "is_active"]
+    actions = ["suspend", "resume", "remove_second_factors"]
     has_mode = False
     suspension_effect = gettext_lazy(
         "They are signed out everywhere and cannot sign in. Their mailboxes go on taking mail in and send none; what "
@@ -151,6 +158,15 @@ class UserAdmin(SuspendableAdmin[User]):
     @override
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         return ["email", "is_active"] if obj else ["is_active"]
+
+    @admin.action(description=gettext_lazy("Remove the second factors of the selected users"))
+    def remove_second_factors(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        for user in queryset:
+            if remove_second_factors(actor=actor_of(request), user=user):
+                tell(user=user, subject=FACTORS_REMOVED, text=FACTORS_TEXT, address=address_of(request))
+        self.message_user(
+            request, _("Their passwords alone open their accounts now. They were told."), messages.SUCCESS
+        )
 
     @override
     def suspend_row(self, request: HttpRequest, row: User, data: dict[str, Any]) -> None:

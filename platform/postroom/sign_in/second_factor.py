@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import quote
 
 from allauth.account.decorators import reauthentication_required
+from allauth.account.models import Login
 from allauth.mfa.recovery_codes.internal.flows import view_recovery_codes
 from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView
 from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
+from allauth.mfa.webauthn.internal.flows import perform_passwordless_login
 from allauth.mfa.webauthn.views import (
     AddWebAuthnView,
     LoginWebAuthnView,
@@ -21,6 +24,7 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 
+from postroom.console.requests import next_page
 from postroom.sign_in.forms import ActivateAppForm, AddPasskeyForm, DeactivateAppForm, MakeRecoveryCodesForm
 
 
@@ -76,6 +80,12 @@ class RemovePasskey(RemoveWebAuthnView):
 
 class SignInByPasskey(LoginWebAuthnView):
     """Where the sign-in page's script asks for a challenge and brings the answer."""
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        authenticator = form.cleaned_data["credential"]
+        login = Login(user=authenticator.user, redirect_url=next_page(self.request, "") or None)
+        response: HttpResponse = perform_passwordless_login(self.request, authenticator, login)
+        return response
 
 
 class AskPasskey(ReauthenticateWebAuthnView):

@@ -10,6 +10,7 @@ urlpatterns = [
     # The sign-in page has its place in the console's addresses; allauth finds it by this name.
     path("sign-in/", entrance.SignIn.as_view(), name="account_login"),
     path("account/", account.show, name="account"),
+    path("account/", account.show, name="mfa_index"),
     path("account/password/", account.password, name="account_change_password"),
     path("account/sessions/others/end/", account.end_other_sessions, name="account_end_other_sessions"),
     path("account/sessions/<int:pk>/end/", account.end_session, name="account_end_session"),

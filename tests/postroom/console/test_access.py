@@ -76,6 +76,7 @@ POST: dict[str, set[Permission]] = {
     "organisation-leave": set(Permission),
     "member-remove": MEMBERS,
     "member-invitation-resend": MEMBERS,
+    "member-second-factor": TENANT,
     "member-invitation-revoke": MEMBERS,
     "accepted-domain-add": CONFIGURE,
     "accepted-domain-publish": CONFIGURE,

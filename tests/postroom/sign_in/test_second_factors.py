@@ -9,7 +9,7 @@ from allauth.mfa.models import Authenticator
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from tenants.models import AuditEvent, Tenant, User
+from tenants.models import AuditEvent, Membership, Tenant, User
 from tests import factories
 from tests.conftest import Contoso
 from tests.postroom.console.conftest import page
@@ -116,13 +116,32 @@ def test_who_signed_in_long_ago_is_asked_for_the_password_first(
 def test_where_a_second_factor_is_a_must_it_comes_before_anything_else(
     contoso: Contoso, sign_in: SignInAs, client: Client, app: App, django_capture_on_commit_callbacks: Any
 ) -> None:
-    Tenant.objects.update(require_second_factor=True)
     sign_in()
+    client.post("/members/second-factor/", {"required": "1"})
     for path in ("/", "/mailboxes/", "/mail/"):
         assert client.get(path).headers["Location"] == "/account/app/add/"
     app.scan(page(client.get("/account/app/add/")))
     client.post("/account/app/add/", {"code": app.code()})
     assert client.get("/mailboxes/").status_code == 200
+
+
+def test_the_owner_sees_who_has_a_second_factor(with_app: App, contoso: Contoso, client: Client) -> None:
+    factories.make_membership(contoso.tenant, factories.make_user("dora@contoso.example"), "helpdesk")
+    html = page(client.get("/members/"))
+    assert (html.count(">second factor<"), html.count("second factor missing")) == (1, 0)
+    client.post("/members/second-factor/", {"required": "1"})
+    html = page(client.get("/members/"))
+    assert (html.count(">second factor<"), html.count("second factor missing")) == (1, 1)
+    assert Tenant.objects.get(pk=contoso.tenant.pk).require_second_factor
+    client.post("/members/second-factor/", {"required": "0"})
+    assert not Tenant.objects.get(pk=contoso.tenant.pk).require_second_factor
+
+
+def test_only_an_owner_makes_it_a_must(contoso: Contoso, client: Client) -> None:
+    Membership.objects.filter(user=contoso.alice).update(role=Membership.Role.ADMIN)
+    client.force_login(contoso.alice)
+    assert "Make it a must" not in page(client.get("/members/"))
+    assert client.post("/members/second-factor/", {"required": "1"}).status_code == 403
 
 
 def test_one_organisations_rule_is_not_anothers(contoso: Contoso, sign_in: SignInAs, client: Client) -> None:
@@ -138,3 +157,16 @@ def test_operators_may_be_held_to_a_second_factor(operator: User, as_operator: C
     assert as_operator.get("/admin/").status_code == 200
     settings.POSTROOM_OPERATORS_SECOND_FACTOR = True
     assert as_operator.get("/admin/").headers["Location"] == "/account/app/add/"
+
+
+def test_an_operator_lets_in_who_has_lost_the_second_factor(
+    with_app: App, contoso: Contoso, client: Client, as_operator: Client, sign_in: SignInAs
+) -> None:
+    body = {"action": "remove_second_factors", "_selected_action": [str(contoso.alice.pk)]}
+    answer = as_operator.post("/admin/tenants/user/", body, follow=True)
+    assert "They were told" in page(answer)
+    assert client.get("/account/").status_code == 302
+    assert sign_in(by=Client()).headers["Location"] == "/"
+    (row,) = AuditEvent.objects.filter(action="user.second_factors_remove")
+    assert row.before == {"second_factors": ["recovery_codes", "totp"]}
+    assert Message.objects.filter(subject="Your second factors were removed", incoming=True).exists()
