@@ -74,7 +74,7 @@ def renew_invitation(*, actor: Actor, by_role: str, invitation: Invitation) -> L
     invitation.sent_at = timezone.now()
     invitation.expires_at = timezone.now() + VALID_FOR
     invitation.save(update_fields=["mail_digest", "link_digest", "sent_at", "expires_at"])
-    audit(actor=actor, tenant=invitation.tenant_id, action="invitation.renew", obj=invitation)
+    audit(actor=actor, tenant=invitation.tenant_id, action="invitation.resend", obj=invitation)
     return links
 
 
