@@ -34,6 +34,8 @@ class Memory:
             self.is_short = True
             for inbox in [*self._inboxes]:
                 inbox.relieve()
+                if not self.is_short:
+                    break
 
     def free(self, size: int) -> None:
         """Count octets that are gone; once a quarter of the limit is free again, reading goes on."""

@@ -82,14 +82,15 @@ class Protocol(SMTP):
 
     @override
     def connection_lost(self, error: Exception | None) -> None:
+        if self._ended.done():
+            return
         asyncio.streams.FlowControlMixin.connection_lost(self, error)
         self.stream = None
         self.inbox.feed_eof()
         self.inbox.leave()
         if self._timer is not None:
             self._timer.cancel()
-        if not self._ended.done():
-            self._ended.set_result(None)
+        self._ended.set_result(None)
         self.left()
 
     def _get_close_waiter(self, stream: Any) -> asyncio.Future[None]:
@@ -155,11 +156,14 @@ class Protocol(SMTP):
         except OSError as error:
             # An old version, no TLS at all, a client that leaves: theirs to mend, and no news to us.
             logger.debug("No TLS with a client: %s", error)
-            raise ConnectionEnded from None
+            transport = None
         finally:
             self._is_handshaking = False
             self._seen = self.loop.time()
-        if transport is None or self._ended.done():
+        if transport is None or transport.is_closing() or self._ended.done():
+            # A connection that ends within its handshake is told to TLS alone, which tells nobody.
+            self._cut_off()
+            self.connection_lost(None)
             raise ConnectionEnded
         self.transport = self.stream = transport
         self.tls = transport.get_extra_info("ssl_object")
