@@ -55,7 +55,7 @@ def outage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Outage]:
 
 
 @pytest.mark.slow  # it lasts as long as a client is made to wait
-def test_a_message_is_answered_451_while_the_database_is_away_and_taken_when_it_is_back(
+def test_g1_a_message_is_answered_451_while_the_database_is_away_and_taken_when_it_is_back(
     outage: Outage, server: Server
 ) -> None:
     with server.connect() as client:
