@@ -23,7 +23,7 @@ LIFETIME: Final = datetime.timedelta(days=3650)
 
 
 class Certificate:
-    """The server's TLS context; `refresh` takes up changed files, also for connections to come on open listeners.
+    """The server's TLS context of the moment; `refresh` takes up changed files for the handshakes to come.
 
     Beside `smtp.crt` there may be others, each with its key: a client that names one of their names (SNI, RFC 6066 3)
     is shown that one, everybody else the first.
@@ -38,8 +38,6 @@ class Certificate:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not self._certificate.exists():
                 make_self_signed(self._certificate, self._key, hostname or settings.POSTROOM_HOSTNAME)
-        self.context = new_context()
-        self.context.sni_callback = self._choose
         self._seen = _stamp(self._certificate, self._key)
         self._others: dict[Path, _Other] = {}
         self._by_name: dict[str, ssl.SSLContext] = {}
@@ -47,7 +45,11 @@ class Certificate:
         self._refresh_others()
 
     def _load(self) -> None:
-        self.context.load_cert_chain(self._certificate, self._key)
+        # A new context: one that half of a pair was loaded into would fail in each handshake.
+        context = new_context()
+        context.sni_callback = self._choose
+        context.load_cert_chain(self._certificate, self._key)
+        self.context = context
 
     def refresh(self) -> None:
         """Load the files again if they changed; keep what we have if they do not fit."""
