@@ -151,7 +151,7 @@ def test_the_list_costs_the_same_however_long_it_is(
         audit(
             actor=SYSTEM, tenant=busy.tenant, action="mailbox.change", obj=busy.bob_mailbox, before={}, after={"x": 1}
         )
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(16):
         text = log(as_alice)
     assert "Next page" in text
     assert ConfigurationVersion.objects.filter(object_id=busy.bob_mailbox.pk).count() == 2

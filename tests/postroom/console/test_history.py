@@ -135,7 +135,7 @@ def test_the_lists_cost_the_same_however_long_they_are(
 ) -> None:
     for quota in range(1, 60):
         change_mailbox(actor=SYSTEM, mailbox=contoso.bob_mailbox, quota=quota)
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(16):
         assert "Next page" in page(as_alice.get(reverse("console:history")))
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(16):
         page(as_alice.get(reverse("console:history-difference")))
