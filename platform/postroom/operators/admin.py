@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from postroom.operators import configuration, mailflow, people
+from postroom.operators import audit, configuration, mailflow, people
 
-__all__ = ["configuration", "mailflow", "people"]
+__all__ = ["audit", "configuration", "mailflow", "people"]

@@ -1,4 +1,4 @@
-"""Tenants, users, memberships, keys and the audit log."""
+"""Tenants, users, memberships and keys."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tenants.actions.suspensions import (
     suspend_user,
 )
 from tenants.actions.tenants import change_tenant, create_tenant, make_user, set_membership, set_user
-from tenants.models import ApiKey, AuditEvent, IdempotentRequest, Membership, Tenant, User
+from tenants.models import ApiKey, IdempotentRequest, Membership, Tenant, User
 from tenants.problems import Problem
 from transport.routing.retry import InvalidRetrySchedule, RetryClock
 from transport.usage.words import LABELS
@@ -234,14 +234,6 @@ class ApiKeyAdmin(ReadOnlyAdmin[ApiKey]):
         for key in queryset:
             revoke_api_key(actor=actor_of(request), key=key)
         self.message_user(request, _("The keys are revoked."), messages.SUCCESS)
-
-
-@admin.register(AuditEvent)
-class AuditEventAdmin(ReadOnlyAdmin[AuditEvent]):
-    list_display = ["at", "tenant", "actor_name", "action", "object_type", "object_name", "client_address"]
-    list_filter = ["actor_kind"]
-    list_select_related = ["tenant"]
-    search_fields = ["object_id"]
 
 
 @admin.register(IdempotentRequest)
