@@ -54,6 +54,7 @@ TABLE: dict[str, str | list[str]] = {
     "console:mail": "",
     "console:mail-compose": "",
     "console:audit": "",
+    "console:usage": "",
     "console:organisations": "",
     "console:invitation": "",
     "console:members": "",

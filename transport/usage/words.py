@@ -64,12 +64,12 @@ _UNITS: Final = ("bytes", "KB", "MB", "GB", "TB")
 
 def label_of(limit_name: str) -> str:
     """Return a limit's name for people, in the language that is active."""
-    return str(LABELS[limit_name])
+    return str(LABELS.get(limit_name, limit_name))
 
 
 def consequence(limit_name: str) -> str:
     """Return what happens where a limit is reached."""
-    return str(CONSEQUENCES[limit_name])
+    return str(CONSEQUENCES.get(limit_name, ""))
 
 
 def amount(limit_name: str, value: int) -> str:

@@ -38,6 +38,7 @@ NAVIGATION = (
     Entry(
         "receive-connector", _("Receive connectors"), "arrow-down-left", Permission.VIEW, "console:receive-connectors"
     ),
+    Entry("usage", _("Usage and limits"), "gauge", Permission.VIEW, "console:usage"),
     Entry("member", _("Members"), "user", Permission.MANAGE_MEMBERS, "console:members"),
     Entry("history", _("Changes"), "arrow-back-up", Permission.VIEW_AUDIT, "console:history"),
     Entry("audit", _("Audit log"), "file-text", Permission.VIEW_AUDIT, "console:audit"),

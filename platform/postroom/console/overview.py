@@ -20,6 +20,7 @@ from transport.checks.mail_flow import CheckItem, judge, refresh_mail_flow
 from transport.checks.verdicts import Verdict
 from transport.models import TrackingEvent
 from transport.queue.listing import list_queues
+from transport.usage.report import open_notices
 
 ORDER = [Verdict.FAILED, Verdict.WARNING, Verdict.UNKNOWN, Verdict.PASSED, Verdict.NOT_APPLICABLE]
 RECENT = 6
@@ -44,6 +45,7 @@ def show(request: ConsoleRequest) -> HttpResponse:
     with request.enter_scope():
         context["own_mailbox"] = mailboxes_of(tenant.pk, request.user).first()
         context["recent"] = recent_messages(tenant.pk)
+        context["limit_notices"] = open_notices(tenant.pk)
         context["queues"] = list_queues(tenant.pk, limit=RECENT)
         return render(request, "console/overview/index.html", context)
 

@@ -23,6 +23,7 @@ from postroom.console import (
     send_as,
     send_connectors,
     tracking,
+    usage,
     what_if,
 )
 from postroom.sign_in.entrance import SignIn, SignOut
@@ -94,6 +95,7 @@ urlpatterns = [
     path("mail/<uuid:pk>/source/", mail.source, name="mail-source"),
     path("mail/<uuid:pk>/attachments/<int:number>/", mail.attachment, name="mail-attachment"),
     path("mail/<uuid:pk>/delete/", mail.delete, name="mail-delete"),
+    path("usage/", usage.show, name="usage"),
     path("audit/", audit.index, name="audit"),
     path("history/", history.index, name="history"),
     path("history/difference/", history.difference, name="history-difference"),

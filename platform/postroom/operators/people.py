@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, gettext_noop
 from typing_extensions import override
 
 from postroom.operators.bases import ActionForm, ReadOnlyAdmin, actor_of
+from postroom.operators.limits import limits_table
 from postroom.operators.suspensions import SuspendableAdmin
 from postroom.operators.usage import UsageList
 from postroom.sign_in.record import address_of, tell
@@ -60,7 +61,7 @@ def _schedule(text: str) -> str:
 class TenantAdmin(SuspendableAdmin[Tenant]):
     form = TenantForm
     list_display = ["slug", "name", "status", "domains", "mailboxes", "stored", "queued", "today", "nearest"]
-    list_filter = ["status"]
+    list_filter = ["status", "plan"]
     list_select_related = ["plan"]
     change_form_template = "admin/operators/tenant.html"
     search_fields = ["slug__contains", "name__icontains"]
@@ -74,7 +75,11 @@ class TenantAdmin(SuspendableAdmin[Tenant]):
 
     @override
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[str]:
-        return ["slug", "status"] if obj else ["status"]
+        return ["slug", "status", "limits_and_usage"] if obj else ["status"]
+
+    @admin.display(description=gettext_lazy("limits and usage"))
+    def limits_and_usage(self, row: Tenant) -> str:
+        return limits_table(row)
 
     @override
     def suspend_row(self, request: HttpRequest, row: Tenant, data: dict[str, Any]) -> None:

@@ -22,6 +22,7 @@ TEMPLATES = [
 FRAME = "frame.html"  # has its own policy, and a style of its own
 PATHS = [
     "/",
+    "/usage/",
     "/accepted-domains/",
     "/accepted-domains/new/",
     "/mailboxes/",

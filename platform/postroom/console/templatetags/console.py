@@ -25,6 +25,7 @@ from transport.message.parse import ReadableAttachment
 from transport.message.reply import Reply
 from transport.models import DeliveryType, EventId, Queue
 from transport.routing.reasons import Explanation
+from transport.usage.words import amount, consequence, label_of
 
 register = template.Library()
 
@@ -212,6 +213,22 @@ def size(value: int | None) -> str:
             return f"{number:.0f} {unit}" if unit == "B" or number >= 100 else f"{number:.1f} {unit}"
         number /= 1024
     raise AssertionError("unreachable")
+
+
+@register.filter
+def limit_label(name: str) -> str:
+    return label_of(name)
+
+
+@register.filter
+def limit_consequence(name: str) -> str:
+    return consequence(name)
+
+
+@register.filter
+def limit_amount(value: int, name: str) -> str:
+    """Return a figure of a limit as a person reads it."""
+    return amount(name, value)
 
 
 @register.simple_tag
