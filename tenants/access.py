@@ -99,6 +99,7 @@ class KeyEntry:
     tenant_id: UUID | None
     is_operator: bool
     name: str
+    role: str  # what it may do, as a member's role; an operator's key may all
 
 
 def memberships_of(user: User) -> list[MembershipEntry]:
@@ -140,7 +141,7 @@ def members_with_second_factor() -> set[UUID]:
 def find_api_key(token: str) -> KeyEntry | None:
     """Return whose key a bearer token is, or None for a revoked or unknown one. Needs no scope."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id, tenant_id, is_operator, name FROM use_api_key(%s)", [token_digest(token)])
+        cursor.execute("SELECT id, tenant_id, is_operator, name, role FROM use_api_key(%s)", [token_digest(token)])
         row = cursor.fetchone()
     return KeyEntry(*row) if row else None
 

@@ -56,6 +56,16 @@ def permissions_of(role: str | None) -> dict[str, bool]:
     return {permission.value: may(role, permission) for permission in Permission}
 
 
+def covers(role: str, other: str) -> bool:
+    """Return whether a role may do all that another one may: nobody hands out more than they have."""
+    return ROLES[other] <= ROLES[role]
+
+
+def roles_with(*permissions: Permission) -> list[str]:
+    """Return the roles that have all of these permissions, the most powerful first."""
+    return [str(role) for role in ROLES if all(may(role, permission) for permission in permissions)]
+
+
 def may_grant(role: str | None, other: str) -> bool:
     """Return whether a role may give, change or take away the role `other`: an owner's is the owners' matter alone."""
     needed = Permission.MANAGE_TENANT if other == Membership.Role.OWNER else Permission.MANAGE_MEMBERS

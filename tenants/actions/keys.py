@@ -10,27 +10,49 @@ from django.utils import timezone
 from tenants.access import token_digest
 from tenants.actions.actor import Actor
 from tenants.actions.audit import audit
-from tenants.models import ApiKey, Tenant, User
+from tenants.models import ApiKey, Membership, Tenant, User
 from tenants.names import printable_name
+from tenants.permissions import ROLES, covers
+from tenants.problems import Problem
 
 
 @transaction.atomic
 def create_api_key(
-    *, actor: Actor, name: str, tenant: Tenant | None, created_by: User | None = None
+    *,
+    actor: Actor,
+    name: str,
+    tenant: Tenant | None,
+    role: str = Membership.Role.OWNER,
+    by_role: str | None = None,
+    created_by: User | None = None,
 ) -> tuple[ApiKey, str]:
-    """Create a key of a tenant, or of the operator where `tenant` is None. Return it and its token, shown once."""
+    """Create a key of a tenant, or of the operator where `tenant` is None. Return it and its token, shown once.
+
+    The key may do what `role` may. `by_role` is its maker's, which the key's may not exceed; None: the platform's.
+    """
     name = printable_name(name)
+    check_role(role, by_role)
     token = f"{'pro' if tenant is None else 'prt'}_{secrets.token_urlsafe(32)}"
     key = ApiKey.objects.create(
         tenant=tenant,
         is_operator=tenant is None,
         name=name,
+        role=role,
         prefix=token[:8],
         digest=token_digest(token),
         created_by=created_by,
     )
-    audit(actor=actor, tenant=tenant, action="api_key.create", obj=key, after={"name": name, "prefix": key.prefix})
+    after = {"name": name, "role": role, "prefix": key.prefix}
+    audit(actor=actor, tenant=tenant, action="api_key.create", obj=key, after=after)
     return key, token
+
+
+def check_role(role: str, by_role: str | None) -> None:
+    """Raise a Problem where a key may not have this role, or whoever makes it may not give it."""
+    if role not in ROLES:
+        raise Problem("api_key.invalid_role", field="role", known=", ".join(ROLES))
+    if by_role is not None and not covers(by_role, role):
+        raise Problem("api_key.role_above", field="role", role=role, own=by_role)
 
 
 @transaction.atomic

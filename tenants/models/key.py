@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from tenants.identifiers import uuid7
 from tenants.models.tenant import Tenant
-from tenants.models.user import User
+from tenants.models.user import Membership, User
 
 
 class ApiKey(models.Model):
@@ -18,6 +18,9 @@ class ApiKey(models.Model):
     )
     is_operator = models.BooleanField(_("operator's key"), default=False, editable=False)
     name = models.CharField(_("name"), max_length=100)
+    role = models.CharField(
+        _("role"), max_length=16, choices=Membership.Role.choices, default=Membership.Role.OWNER, db_default="owner"
+    )
     prefix = models.CharField(_("begins with"), max_length=16, editable=False)
     digest = models.BinaryField(unique=True, max_length=32, editable=False)
     created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
@@ -34,7 +37,11 @@ class ApiKey(models.Model):
                 condition=models.Q(is_operator=True, tenant__isnull=True)
                 | models.Q(is_operator=False, tenant__isnull=False),
                 name="api_key_is_a_tenants_or_the_operators",
-            )
+            ),
+            models.CheckConstraint(
+                condition=models.Q(role__in=["owner", "admin", "helpdesk", "auditor", "mailbox_user"]),
+                name="api_key_role_known",
+            ),
         ]
 
     @override

@@ -189,6 +189,8 @@ def _value_for(each: models.Field[Any, Any], of: Furnished) -> Any:
         if related not in of.rows:
             of.rows[related] = make_by_types(related, of)
         return of.rows[related]
+    if each.name == "limit_name":
+        return "max_storage"
     if each.choices:
         return next(iter(each.flatchoices))[0]
     for kind, make in BY_TYPE:

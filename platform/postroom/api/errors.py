@@ -39,7 +39,13 @@ CODES: dict[type[Exception], tuple[int, str]] = {
     DataError: (400, "api.invalid"),
     IntegrityError: (409, "api.conflict"),
 }
-FORBIDDEN = {"api.tenant_suspended", "member.owners_only", "member.not_yours"}
+FORBIDDEN = {
+    "api.permission_lacking",
+    "api_key.role_above",
+    "api.tenant_suspended",
+    "member.owners_only",
+    "member.not_yours",
+}
 # What collides with a state of things, not with a rule of form, is a conflict.
 CONFLICTS = (
     "suspension.none",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from functools import cached_property
 from typing import Any, ClassVar
@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -20,7 +21,8 @@ from postroom.api.idempotency import digest_of, recall, remember
 from postroom.api.parsing import BoundedJsonParser
 from tenants.access import KeyEntry
 from tenants.actions.actor import Actor
-from tenants.models import Membership, Tenant
+from tenants.models import Tenant
+from tenants.permissions import Permission
 from tenants.problems import Problem
 from tenants.scope import operator_scope, scope
 
@@ -28,8 +30,15 @@ DRY_RUN = {"1", "true", "yes"}
 
 
 class ScopedView(APIView):
-    """An API view of one tenant. Views in `unscoped` enter `self.scope()` themselves: they use the network."""
+    """An API view of one tenant. Views in `unscoped` enter `self.scope()` themselves: they use the network.
 
+    Each says what reading and writing need, and which of its actions need something else. Where one forgets, its
+    writes are the owners' alone; a test finds it.
+    """
+
+    needs_to_read: ClassVar[Permission] = Permission.VIEW
+    needs_to_write: ClassVar[Permission] = Permission.MANAGE_TENANT
+    needs_for_action: ClassVar[Mapping[str, Permission]] = {}
     is_in_scope = False
     unscoped: ClassVar[frozenset[str]] = frozenset()
     can_dry_run: ClassVar[bool] = True
@@ -70,7 +79,14 @@ class ScopedView(APIView):
     @property
     def role(self) -> str:
         """Return what the key may do in its tenant, as a member's role."""
-        return Membership.Role.OWNER
+        return self.key.role
+
+    @property
+    def permission_needed(self) -> Permission:
+        """Return what a key's role has to allow for this request."""
+        if special := self.needs_for_action.get(getattr(self, "action", None) or ""):
+            return special
+        return self.needs_to_read if self.request.method in SAFE_METHODS else self.needs_to_write
 
     @cached_property
     def tenant_id(self) -> UUID:

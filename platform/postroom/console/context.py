@@ -41,6 +41,7 @@ NAVIGATION = (
     Entry("usage", _("Usage and limits"), "gauge", Permission.VIEW, "console:usage"),
     Entry("member", _("Members"), "user", Permission.MANAGE_MEMBERS, "console:members"),
     Entry("history", _("Changes"), "arrow-back-up", Permission.VIEW_AUDIT, "console:history"),
+    Entry("api-key", _("API keys"), "key", Permission.MANAGE_KEYS, "console:api-keys"),
     Entry("audit", _("Audit log"), "file-text", Permission.VIEW_AUDIT, "console:audit"),
 )
 

@@ -6,6 +6,7 @@ from django.urls import path
 
 from postroom.console import (
     accepted_domains,
+    api_keys,
     app_passwords,
     audit,
     compose,
@@ -96,6 +97,8 @@ urlpatterns = [
     path("mail/<uuid:pk>/attachments/<int:number>/", mail.attachment, name="mail-attachment"),
     path("mail/<uuid:pk>/delete/", mail.delete, name="mail-delete"),
     path("usage/", usage.show, name="usage"),
+    path("api-keys/", api_keys.index, name="api-keys"),
+    path("api-keys/<uuid:pk>/revoke/", api_keys.revoke, name="api-key-revoke"),
     path("audit/", audit.index, name="audit"),
     path("history/", history.index, name="history"),
     path("history/difference/", history.difference, name="history-difference"),

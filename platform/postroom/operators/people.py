@@ -227,7 +227,7 @@ class MembershipAdmin(SuspendableAdmin[Membership]):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin[ApiKey]):
-    list_display = ["name", "prefix", "tenant", "is_operator", "created_at", "last_used_at", "revoked_at"]
+    list_display = ["name", "prefix", "tenant", "role", "is_operator", "created_at", "last_used_at", "revoked_at"]
     list_filter = ["is_operator"]
     list_select_related = ["tenant"]
     search_fields = ["name__icontains", "prefix"]

@@ -1,4 +1,4 @@
-"""`manage.py create_api_key (--operator | --tenant SLUG) --name NAME`: print a new key, and nothing else."""
+"""`manage.py create_api_key (--operator | --tenant SLUG) --name NAME [--role ROLE]`: print a new key, nothing else."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing_extensions import override
 from tenants.actions.actor import SYSTEM
 from tenants.actions.keys import create_api_key
 from tenants.models import Tenant
+from tenants.permissions import ROLES
 
 
 class Command(BaseCommand):
@@ -21,6 +22,7 @@ class Command(BaseCommand):
         owner.add_argument("--operator", action="store_true", help="a key that may name any tenant")
         owner.add_argument("--tenant", metavar="SLUG", help="a key of this tenant")
         parser.add_argument("--name", required=True, help="what the key is for")
+        parser.add_argument("--role", choices=list(ROLES), default="owner", help="what a tenant's key may do")
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
@@ -29,5 +31,5 @@ class Command(BaseCommand):
             tenant = Tenant.objects.filter(slug=options["tenant"]).first()
             if tenant is None:
                 raise CommandError(f"There is no tenant {options['tenant']!r}.")
-        _, token = create_api_key(actor=SYSTEM, name=options["name"], tenant=tenant)
+        _, token = create_api_key(actor=SYSTEM, name=options["name"], tenant=tenant, role=options["role"])
         self.stdout.write(token)

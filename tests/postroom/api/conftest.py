@@ -37,8 +37,8 @@ class Program:
         return call(f"/api/v1/{path}", body, "application/json", headers=self.headers | headers)
 
 
-def program_of(tenant: Tenant | None, **headers: str) -> Program:
-    return Program(create_api_key(actor=SYSTEM, name="test", tenant=tenant)[1], **headers)
+def program_of(tenant: Tenant | None, role: str = "owner", **headers: str) -> Program:
+    return Program(create_api_key(actor=SYSTEM, name="test", tenant=tenant, role=role)[1], **headers)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from django.urls import reverse
 from postroom.console.urls import urlpatterns
 from tenants.actions.actor import SYSTEM
 from tenants.actions.audit import audit
+from tenants.actions.keys import create_api_key
 from tenants.actions.mailboxes import change_mailbox
 from tenants.models import AcceptedDomain, ConfigurationVersion, Membership
 from tenants.permissions import Permission, may
@@ -60,6 +61,7 @@ GET: dict[str, set[Permission]] = {
     "audit": {Permission.VIEW_AUDIT},
     "organisations": set(Permission),
     "members": MEMBERS,
+    "api-keys": {Permission.MANAGE_KEYS},
     "member": MEMBERS,
     "member-hand-over": TENANT,
     "audit-event": {Permission.VIEW_AUDIT},
@@ -70,6 +72,7 @@ GET: dict[str, set[Permission]] = {
     "audit-export": {Permission.VIEW_AUDIT},
 }
 POST: dict[str, set[Permission]] = {
+    "api-key-revoke": {Permission.MANAGE_KEYS},
     "overview-check": VIEW,
     "overview-echo": MAIL,
     "switch": set(Permission),
@@ -129,6 +132,7 @@ def paths(contoso: Contoso, waiting: Delivery, silent_dns: None) -> Callable[[st
         "accepted-domain-named": [domain.domain],
         "queue-act": [waiting.queue_id, "retry"],
         "queue-message-act": [waiting.queue_id, waiting.message_id, "retry"],
+        "api-key-revoke": [create_api_key(actor=SYSTEM, name="k", tenant=contoso.tenant)[0].pk],
         "mail-attachment": [letter.pk, 0],
         "member": [Membership.objects.get(user=contoso.bob).pk],
         "member-invitation": [factories.make_invitation(contoso.tenant)[0].pk],

@@ -17,6 +17,20 @@ REASONS: Final = (
     _invalid("api.malformed", _("The request cannot be read"), _("The body is no valid JSON. {why}")),
     _invalid("api.too_large", _("The request is too large"), _("A request has at most {limit} bytes.")),
     _invalid("api.unauthenticated", _("No valid key"), _("Send a key: Authorization: Bearer <key>.")),
+    _invalid(
+        "api.permission_lacking",
+        _("The key's role does not allow this"),
+        _(
+            "This needs the permission “{permission}”, which a key of the role “{role}” does not have. "
+            "Keys of these roles have it: {roles}. Members of these roles can make one: {makers}."
+        ),
+    ),
+    _invalid("api_key.invalid_role", _("Not a role"), _("The roles are {known}.")),
+    _invalid(
+        "api_key.role_above",
+        _("More than you may do yourself"),
+        _("A key of the role “{role}” could do what your role, “{own}”, does not allow."),
+    ),
     _invalid("api.forbidden", _("The key does not allow this"), _("The key's scopes do not cover this request.")),
     _invalid("api.not_found", _("There is no such thing"), _("Nothing with this id exists in this organisation.")),
     _invalid(

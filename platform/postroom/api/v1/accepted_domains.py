@@ -21,6 +21,7 @@ from tenants.access import accepted_domains
 from tenants.actions.domains import change_accepted_domain, create_accepted_domain, delete_accepted_domain
 from tenants.actions.suspensions import resume_domain, suspend_domain
 from tenants.models import AcceptedDomain
+from tenants.permissions import Permission
 from tenants.problems import Problem
 from tenants.scope import operator_scope
 from transport.checks.domain_dns import keep_findings, look_up_domain, verify_accepted_domain
@@ -90,6 +91,8 @@ class AcceptedDomainSerializer(serializers.ModelSerializer[AcceptedDomain]):
 
 
 class AcceptedDomainViewSet(ConfigurationViewSet[AcceptedDomain]):
+    needs_to_read = Permission.VIEW
+    needs_to_write = Permission.CONFIGURE
     serializer_class = AcceptedDomainSerializer
     queryset = AcceptedDomain.objects.none()
     filterset_fields = ("domain", "type", "is_default")

@@ -11,19 +11,26 @@ from typing_extensions import override
 from postroom.api.viewsets import ConfigurationViewSet
 from tenants.access import api_keys
 from tenants.actions.keys import create_api_key, revoke_api_key
-from tenants.models import ApiKey
+from tenants.models import ApiKey, Membership
+from tenants.permissions import Permission
 
 
 class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
     token = serializers.CharField(read_only=True, required=False, help_text="Only in the answer to its making.")
 
+    role = serializers.ChoiceField(
+        choices=Membership.Role.choices, required=False, help_text="What it may do; left out: what the asking key may."
+    )
+
     class Meta:
         model = ApiKey
-        fields = ["id", "name", "prefix", "token", "created_at", "last_used_at", "revoked_at"]
+        fields = ["id", "name", "role", "prefix", "token", "created_at", "last_used_at", "revoked_at"]
         read_only_fields = ["prefix", "created_at", "last_used_at", "revoked_at"]
 
 
 class ApiKeyViewSet(ConfigurationViewSet[ApiKey]):
+    needs_to_read = Permission.MANAGE_KEYS
+    needs_to_write = Permission.MANAGE_KEYS
     serializer_class = ApiKeySerializer
     queryset = ApiKey.objects.none()
     seals_answers = True  # they hold the key
@@ -35,7 +42,13 @@ class ApiKeyViewSet(ConfigurationViewSet[ApiKey]):
 
     @override
     def perform_create(self, data: dict[str, Any]) -> ApiKey:
-        row, self._token = create_api_key(actor=self.actor, name=data["name"], tenant=self.tenant)
+        row, self._token = create_api_key(
+            actor=self.actor,
+            name=data["name"],
+            tenant=self.tenant,
+            role=data.get("role", self.role),
+            by_role=self.role,
+        )
         return row
 
     @override

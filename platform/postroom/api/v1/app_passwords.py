@@ -14,6 +14,7 @@ from postroom.api.viewsets import ConfigurationViewSet
 from tenants.access import app_passwords, mailboxes, one, verifier_beside
 from tenants.actions.app_passwords import create_app_password, revoke_app_password
 from tenants.models import AppPassword
+from tenants.permissions import Permission
 from transport.authentication.app_passwords import make_app_password
 
 
@@ -27,6 +28,8 @@ class AppPasswordSerializer(serializers.ModelSerializer[AppPassword]):
 
 
 class AppPasswordViewSet(ConfigurationViewSet[AppPassword]):
+    needs_to_read = Permission.RESET_PASSWORDS
+    needs_to_write = Permission.RESET_PASSWORDS
     serializer_class = AppPasswordSerializer
     queryset = AppPassword.objects.none()
     seals_answers = True  # they hold the password

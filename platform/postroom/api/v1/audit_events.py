@@ -16,6 +16,7 @@ from postroom.audit_words import sentence
 from tenants.access import audit_events
 from tenants.audit_search import GROUPS, Filters, matching
 from tenants.models import AuditEvent
+from tenants.permissions import Permission
 
 
 class AuditEventSerializer(serializers.ModelSerializer[AuditEvent]):
@@ -60,6 +61,7 @@ class AuditFilterSerializer(serializers.Serializer[Any]):
 
 
 class AuditEventViewSet(ReadViewSet[AuditEvent]):
+    needs_to_read = Permission.VIEW_AUDIT
     serializer_class = AuditEventSerializer
     queryset = AuditEvent.objects.none()
 

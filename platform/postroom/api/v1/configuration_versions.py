@@ -17,6 +17,7 @@ from postroom.audit_words import headline
 from tenants.actions.versions import current_object, kind_of, revert_to_version
 from tenants.history import compare, versions
 from tenants.models import ConfigurationVersion
+from tenants.permissions import Permission
 from tenants.versioning import changes_between
 
 
@@ -90,6 +91,8 @@ CompareSerializer._declared_fields["to"] = serializers.DateTimeField()
 
 
 class ConfigurationVersionViewSet(ReadViewSet[ConfigurationVersion]):
+    needs_to_read = Permission.VIEW_AUDIT
+    needs_to_write = Permission.CONFIGURE
     serializer_class = ConfigurationVersionSerializer
     queryset = ConfigurationVersion.objects.none()
     filterset_fields = ("object_type", "object_id", "number", "actor_id")

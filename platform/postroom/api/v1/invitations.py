@@ -17,6 +17,7 @@ from postroom.membership_letters import invite, invite_again
 from tenants.access import invitations
 from tenants.actions.invitations import revoke_invitation
 from tenants.models import Invitation
+from tenants.permissions import Permission
 
 
 class InvitationSerializer(serializers.ModelSerializer[Invitation]):
@@ -30,6 +31,8 @@ class InvitationSerializer(serializers.ModelSerializer[Invitation]):
 
 
 class InvitationViewSet(ConfigurationViewSet[Invitation]):
+    needs_to_read = Permission.MANAGE_MEMBERS
+    needs_to_write = Permission.MANAGE_MEMBERS
     serializer_class = InvitationSerializer
     queryset = Invitation.objects.none()
     filterset_fields = ("email", "role")

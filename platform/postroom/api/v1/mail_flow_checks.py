@@ -13,6 +13,7 @@ from postroom.api.schema import FixSerializer
 from postroom.api.scoped import ScopedView
 from postroom.api.viewsets import TENANT
 from tenants.models import Tenant
+from tenants.permissions import Permission
 from transport.checks.mail_flow import CheckItem, check_mail_flow, refresh_mail_flow
 
 
@@ -33,6 +34,8 @@ class CheckListSerializer(serializers.Serializer[Any]):
 
 
 class MailFlowCheckView(ScopedView):
+    needs_to_read = Permission.VIEW
+    needs_to_write = Permission.VIEW
     unscoped = frozenset({None})  # type: ignore[arg-type]  # a plain view has no action: both methods scope themselves
 
     @extend_schema(responses=CheckListSerializer, parameters=[TENANT])

@@ -14,6 +14,7 @@ from tenants.access import mailboxes, verifier_beside
 from tenants.actions.mailboxes import MAX_QUOTA, AddressInput, change_mailbox, create_mailbox, delete_mailbox
 from tenants.actions.send_as import set_send_as
 from tenants.models import Mailbox
+from tenants.permissions import Permission
 from tenants.problems import Problem
 from transport.authentication.scram import make_verifier
 
@@ -67,6 +68,8 @@ class MailboxSerializer(serializers.ModelSerializer[Mailbox]):
 
 
 class MailboxViewSet(ConfigurationViewSet[Mailbox]):
+    needs_to_read = Permission.VIEW
+    needs_to_write = Permission.CONFIGURE
     serializer_class = MailboxSerializer
     queryset = Mailbox.objects.none()
     filterset_fields = ("enabled", "display_name")

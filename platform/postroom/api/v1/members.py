@@ -12,6 +12,7 @@ from postroom.api.viewsets import ConfigurationViewSet
 from tenants.access import members
 from tenants.actions.memberships import change_role, remove_member
 from tenants.models import Membership
+from tenants.permissions import Permission
 
 
 class MemberSerializer(serializers.ModelSerializer[Membership]):
@@ -27,6 +28,8 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
 
 
 class MemberViewSet(ConfigurationViewSet[Membership]):
+    needs_to_read = Permission.MANAGE_MEMBERS
+    needs_to_write = Permission.MANAGE_MEMBERS
     serializer_class = MemberSerializer
     queryset = Membership.objects.none()
     filterset_fields = ("role",)

@@ -18,6 +18,7 @@ from typing_extensions import override
 from postroom.api.scoped import ScopedView
 from postroom.api.viewsets import IDEMPOTENCY, TENANT
 from tenants.access import mailbox_of_address, one
+from tenants.permissions import Permission
 from tenants.problems import Problem
 from transport.access import messages
 from transport.actions.send import send_message
@@ -76,6 +77,8 @@ class SentSerializer(serializers.Serializer[Any]):
 
 
 class MessageViewSet(ScopedView, ViewSet):  # type: ignore[misc]  # the mixin's as_view takes the actions
+    needs_to_read = Permission.VIEW
+    needs_to_write = Permission.CONFIGURE
     lookup_value_regex = "[^/]+"
 
     @extend_schema(request=SendSerializer, responses={202: SentSerializer}, parameters=[TENANT, IDEMPOTENCY])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from postroom.api.scoped import ScopedView
 from postroom.api.v1.last_errors import LastErrorSerializer, last_error
 from postroom.api.viewsets import TENANT
 from tenants.access import one
+from tenants.permissions import Permission
 from transport.access import deliveries, message_source, messages, queues
 from transport.actions.queue import remove_message, resubmit_message, resume_message, retry_message, suspend_message
 from transport.models import Delivery
@@ -66,6 +68,9 @@ class RemoveSerializer(serializers.Serializer[Any]):
 
 
 class QueuedMessageViewSet(ScopedView, ViewSet):  # type: ignore[misc]  # the mixin's as_view takes the actions
+    needs_to_read = Permission.VIEW
+    needs_to_write = Permission.STEER_QUEUES
+    needs_for_action = MappingProxyType({"source": Permission.STEER_QUEUES})  # what people write is not for all to read
     can_dry_run = False
     lookup_value_regex = "[^/]+"
 

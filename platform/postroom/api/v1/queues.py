@@ -20,6 +20,7 @@ from postroom.api.scoped import ScopedView
 from postroom.api.v1.last_errors import LastErrorSerializer, last_error
 from postroom.api.viewsets import TENANT
 from tenants.access import one
+from tenants.permissions import Permission
 from transport.access import queues
 from transport.actions.queue import resubmit_queue, resume_queue, retry_queue, suspend_queue
 from transport.models import Queue
@@ -50,6 +51,8 @@ class QueueSerializer(serializers.Serializer[Any]):
 
 
 class QueueViewSet(ScopedView, ViewSet):  # type: ignore[misc]  # the mixin's as_view takes the actions
+    needs_to_read = Permission.VIEW
+    needs_to_write = Permission.STEER_QUEUES
     can_dry_run = False
     lookup_value_regex = "[^/]+"
 

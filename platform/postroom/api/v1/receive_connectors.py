@@ -15,6 +15,7 @@ from typing_extensions import override
 from postroom.api.permissions import IsOperator
 from postroom.api.viewsets import TENANT, ConfigurationViewSet
 from tenants.actions.actor import Actor
+from tenants.permissions import Permission
 from transport.access import receive_connectors
 from transport.actions.receive_connectors import (
     approve_receive_connector,
@@ -40,6 +41,8 @@ class ReceiveConnectorSerializer(serializers.ModelSerializer[ReceiveConnector]):
 
 
 class ReceiveConnectorViewSet(ConfigurationViewSet[ReceiveConnector]):
+    needs_to_read = Permission.VIEW
+    needs_to_write = Permission.CONFIGURE
     serializer_class = ReceiveConnectorSerializer
     queryset = ReceiveConnector.objects.none()
     filterset_fields = ("name", "enabled")

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from postroom.api.scoped import ScopedView
 from postroom.api.viewsets import TENANT
+from tenants.permissions import Permission
 from transport.actions.simulate import simulate
 
 
@@ -59,6 +60,9 @@ class SimulatedRouteSerializer(serializers.Serializer[Any]):
 
 
 class RouteSimulationView(ScopedView):
+    needs_to_read = Permission.VIEW
+    needs_to_write = Permission.VIEW
+
     @extend_schema(request=RouteSimulationSerializer, responses=SimulatedRouteSerializer, parameters=[TENANT])
     def post(self, request: Request) -> Response:
         """Decide as the mail flow would, and say why."""

@@ -10,6 +10,7 @@ from typing_extensions import override
 
 from postroom.api.parts import PartSerializer
 from postroom.api.viewsets import ConfigurationViewSet
+from tenants.permissions import Permission
 from transport.access import send_connectors
 from transport.actions.send_connectors import (
     HostInput,
@@ -70,6 +71,8 @@ class SendConnectorSerializer(serializers.ModelSerializer[SendConnector]):
 
 
 class SendConnectorViewSet(ConfigurationViewSet[SendConnector]):
+    needs_to_read = Permission.VIEW
+    needs_to_write = Permission.CONFIGURE
     serializer_class = SendConnectorSerializer
     queryset = SendConnector.objects.none()
     filterset_fields = ("name", "enabled", "usage")

@@ -13,6 +13,7 @@ from rest_framework.viewsets import ViewSet
 
 from postroom.api.scoped import ScopedView
 from postroom.api.viewsets import TENANT
+from tenants.permissions import Permission
 from transport.models import EventId, Source, TrackingEvent
 from transport.tracking.search import MAX_PAGE, Filters, search
 
@@ -39,6 +40,8 @@ class FilterSerializer(serializers.Serializer[Any]):
 
 
 class TrackingEventViewSet(ScopedView, ViewSet):  # type: ignore[misc]  # the mixin's as_view takes the actions
+    needs_to_read = Permission.VIEW
+
     @extend_schema(
         parameters=[TENANT, FilterSerializer, OpenApiParameter("source", str, enum=Source.values)],
         responses=TrackingEventSerializer(many=True),

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from postroom.api.scoped import ScopedView
 from postroom.api.viewsets import TENANT
+from tenants.permissions import Permission
 from transport.models import LimitNotice, Period
 from transport.usage.report import recent_notices, top_senders, usage_of
 from transport.usage.words import label_of
@@ -62,6 +63,8 @@ class UsageSerializer(serializers.Serializer[Any]):
 
 
 class UsageView(ScopedView):
+    needs_to_read = Permission.VIEW
+
     @extend_schema(responses=UsageSerializer, parameters=[TENANT])
     def get(self, request: Request) -> Response:
         """Limits with what is used of them; days and hours are those of the clock in UTC."""
