@@ -108,6 +108,31 @@ TABLE: dict[str, str | list[str]] = {
     "console:history-version": "{configurationversion}",
     "console:history-revert": "{configurationversion}",
     "console:api-key-revoke": "{apikey}",
+    "console:member-second-factor": "",
+    # Signing in and one's account
+    "account_login": "",
+    "account": "",
+    "mfa_index": "",
+    "account_change_password": "",
+    "account_end_other_sessions": "",
+    "account_end_session": "1",
+    "account_reauthenticate": "",
+    "mfa_reauthenticate": "",
+    "mfa_reauthenticate_webauthn": "",
+    "mfa_authenticate": "",
+    "mfa_activate_totp": "",
+    "mfa_deactivate_totp": "",
+    "mfa_view_recovery_codes": "",
+    "mfa_generate_recovery_codes": "",
+    "mfa_add_webauthn": "",
+    "mfa_remove_webauthn": "1",
+    "mfa_login_webauthn": "",
+    "account_reset_password": "",
+    "account_reset_password_done": "",
+    "account_reset_password_complete": "",
+    "account_reset_password_from_key": "{uid} wrong-token",
+    "openid_connect_login": "nobody",
+    "openid_connect_callback": "nobody",
     # The API
     "api-schema": "",
     "api-docs": "",
@@ -190,6 +215,8 @@ TABLE: dict[str, str | list[str]] = {
     "/readyz": "",
     "/metrics": "",
 }
+# What says the same to everybody, whatever is named: it must tell nothing, but need not turn anybody away.
+SAY_THE_SAME = {"account_reset_password_from_key"}
 METHODS = ("GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "POST")  # what may end the session comes last
 SAFE = {"GET", "HEAD", "OPTIONS"}
 # What an answer may be that names another tenant's thing: not for you, not there, not so.
@@ -292,7 +319,12 @@ def visit(visitor: Visitor, face: str, *, but: Collection[str] = ()) -> None:
     foreign, own = visitor.watch.of, visitor.own
     for route in (route for route in routes()[face] if route.key not in but):
         for template in arguments_of(route) or []:
-            knock(visitor, route, route.path(fill(template, foreign.names)), is_foreign="{" in template)
+            knock(
+                visitor,
+                route,
+                route.path(fill(template, foreign.names)),
+                is_foreign="{" in template and route.key not in SAY_THE_SAME,
+            )
             if face != "admin" or "{" not in template:
                 speak(visitor, route, route.path(fill(template, own.names)))
 

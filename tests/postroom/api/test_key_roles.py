@@ -22,7 +22,7 @@ WRITING = {"post", "put", "patch", "delete"}
 
 def views() -> Iterator[type[Any]]:
     """Yield the class behind each route of the API, each once."""
-    found = {}
+    found: dict[type[Any], None] = {}
     for route in all_routes():
         if route.key.startswith("api:"):
             view: Any = resolve(route.path(["x"] * route.parameters)).func
