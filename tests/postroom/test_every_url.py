@@ -28,7 +28,8 @@ from tests.walls.routes import Route, all_routes, fill, leads_to
 from tests.walls.watch import Watch, undone
 from tests.walls.words import RELATED, Schema, form_body, related_in_form, word
 
-pytestmark = pytest.mark.django_db
+# A walk is thousands of requests: some 10 s each where nobody else is at work.
+pytestmark = [pytest.mark.django_db, pytest.mark.slow, pytest.mark.timeout(600)]
 
 TABLE: dict[str, str | list[str]] = {
     # The console: addresses without parameters
