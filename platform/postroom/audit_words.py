@@ -17,7 +17,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from tenants.models import AuditEvent
-from tenants.versioning import Change, changes_between
+from tenants.versioning import VERSIONED, Change, changes_between
 
 # Whole sentences for what a composed one would say badly; {actor} and {object} stand in them.
 SENTENCES: Final[dict[str, str | Promise]] = {
@@ -137,15 +137,18 @@ def noun_label(noun: str) -> str:
 
 def sentence(event: AuditEvent) -> str:
     """Return the headline with the first things that changed: “…: smart hosts a → b”."""
+    return ": ".join(filter(None, (headline(event), summary(event))))
+
+
+def summary(event: AuditEvent) -> str:
+    """Return the first things that an event changed in a line; empty where it made or removed an object."""
     if event.before is None or event.after is None:
-        return headline(event)
+        return ""
     changes = shown_changes(event.object_type, changes_between(event.before, event.after))
-    if not changes:
-        return headline(event)
     told = [f"{one.label} {_short(one.before)} → {_short(one.after)}" for one in changes[:MOST_CHANGES]]
     if (more := len(changes) - MOST_CHANGES) > 0:
         told.append(ngettext("{n} field more", "{n} fields more", more).format(n=more))
-    return f"{headline(event)}: {', '.join(told)}"
+    return ", ".join(told)
 
 
 def _short(text: str) -> str:
@@ -158,14 +161,16 @@ def changes_of(event: AuditEvent) -> list[ShownChange]:
 
 
 def shown_changes(object_type: str, changes: Sequence[Change]) -> list[ShownChange]:
-    """Return changes of an object of this type in words."""
+    """Return changes of an object of this type in words, in the order in which its settings are told."""
+    kind = VERSIONED.get(object_type)
+    order = {name: position for position, name in enumerate(kind.fields)} if kind else {}
     return [
         ShownChange(
             field_label(object_type, change.field),
             plain_value(object_type, change.field, change.before),
             plain_value(object_type, change.field, change.after),
         )
-        for change in changes
+        for change in sorted(changes, key=lambda change: order.get(change.field, len(order)))
     ]
 
 

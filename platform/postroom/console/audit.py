@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from postroom.audit_words import changes_of, headline, noun_label, sentence
+from postroom.audit_words import changes_of, headline, noun_label, summary
 from postroom.console.forms import ConsoleForm
 from postroom.console.objects import page_of
 from postroom.console.paging import paginate
@@ -66,7 +66,7 @@ def index(request: ConsoleRequest) -> HttpResponse:
     context = {
         "form": form,
         "page": page,
-        "rows": [(event, sentence(event)) for event in page.rows],
+        "rows": [(event, headline(event), summary(event)) for event in page.rows],
         "narrowed": _narrowed(form, page.rows),
         "export_query": urlencode(query),
     }
