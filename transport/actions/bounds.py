@@ -32,6 +32,7 @@ RECEIVE: Final[Bounds] = {
     "max_logon_failures": (1, 10_000),
     "connection_timeout": _A_DAY,
     "connection_inactivity_timeout": _A_DAY,
+    "message_rate_limit": _MANY,
     "tarpit_interval": (timedelta(0), timedelta(minutes=10)),
 }
 

@@ -47,6 +47,8 @@ OPERATORS_FIELDS = TENANTS_FIELDS | {
     "connection_timeout",
     "connection_inactivity_timeout",
     "tarpit_interval",
+    "message_rate_limit",
+    "message_rate_source",
 }
 
 

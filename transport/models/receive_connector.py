@@ -25,6 +25,11 @@ class ReceiveConnector(models.Model):
     A binding is `address:port`, or `smtp`, `submission`, `submissions` for the platform's own ports.
     """
 
+    class RateSource(models.TextChoices):
+        IP_ADDRESS = "ip_address", _("address")
+        USER = "user", _("user")
+        ALL = "all", _("address and user")
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     tenant = models.ForeignKey(
         Tenant, null=True, blank=True, on_delete=models.CASCADE, related_name="+", verbose_name=_("tenant")
@@ -60,6 +65,15 @@ class ReceiveConnector(models.Model):
     connection_timeout = models.DurationField(_("connection time-out"), default=timedelta(minutes=10))
     connection_inactivity_timeout = models.DurationField(_("inactivity time-out"), default=timedelta(minutes=5))
     tarpit_interval = models.DurationField(_("tarpit interval"), default=timedelta(seconds=5))
+    # Messages a minute (Exchange's MessageRateLimit); without a number there is no limit.
+    message_rate_limit = models.PositiveIntegerField(_("messages a minute at most"), null=True, blank=True)
+    message_rate_source = models.CharField(
+        _("messages are counted by"),
+        max_length=16,
+        choices=RateSource,
+        default=RateSource.IP_ADDRESS,
+        db_default=RateSource.IP_ADDRESS,
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -25,7 +25,7 @@ FIELDS: Final = (
     *("fqdn", "banner", "implicit_tls", "require_tls", "max_message_size", "max_header_size", "max_hop_count"),
     *("max_recipients_per_message", "max_inbound_connections", "max_inbound_connections_per_source"),
     *("max_protocol_errors", "max_logon_failures", "connection_timeout", "connection_inactivity_timeout"),
-    "tarpit_interval",
+    *("tarpit_interval", "message_rate_limit", "message_rate_source"),
 )
 QUERY: Final = f"""
 SELECT {", ".join(FIELDS)} FROM transport_receiveconnector
@@ -62,6 +62,8 @@ class Connector:
     total_timeout: float
     idle_timeout: float
     tarpit_interval: float
+    message_rate_limit: int | None
+    message_rate_source: str
 
 
 def connector_from(row: Sequence[Any]) -> Connector:
@@ -96,6 +98,8 @@ def connector_from(row: Sequence[Any]) -> Connector:
         total_timeout=fields["connection_timeout"].total_seconds(),
         idle_timeout=fields["connection_inactivity_timeout"].total_seconds(),
         tarpit_interval=fields["tarpit_interval"].total_seconds(),
+        message_rate_limit=fields["message_rate_limit"],
+        message_rate_source=fields["message_rate_source"],
     )
 
 

@@ -38,6 +38,8 @@ async def mail(session: Session, argument: str) -> Reply:
     admission: Admission = await session.service.decide(lambda snapshot: admit_sender(client, sender, snapshot))
     if not admission.accepted:
         return admission.reply
+    if not session.service.rates.allows(session.connector, client):
+        return replies.TOO_FAST
     if (put_off := await session.service.allowance.at_mail(client)) is not None:
         return put_off
     transaction = _begin(session, client, sender, command)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Mapping
 from typing import Final, TypeVar
 
@@ -24,6 +25,7 @@ from transport.smtpd.connectors import ConnectorTable, own_ports
 from transport.smtpd.crowd import Crowd
 from transport.smtpd.link import Connection, Link
 from transport.smtpd.memory import Memory
+from transport.smtpd.rates import Rates
 from transport.smtpd.refusals import Refusals
 from transport.smtpd.tally import Tally
 from transport.smtpd.wakeup import WakeUp
@@ -60,6 +62,7 @@ class Service:
         self.large = asyncio.Semaphore(LARGE_AT_ONCE)
         self.crowd = Crowd()
         self.memory = Memory()
+        self.rates = Rates(time.monotonic)
         self.proxies = [AddressRange.parse(network) for network in settings.POSTROOM_PROXY_NETWORKS]
         self.is_stopping = False
         self.hostname: str = settings.POSTROOM_HOSTNAME

@@ -113,10 +113,12 @@ class Session(Protocol):
     async def _meet(self) -> None:
         """Find the receive connector; turn away who finds none, or finds it full. Then TLS, where it comes first."""
         assert self.stream is not None
-        self.address = _plain(self.stream.get_extra_info("peername")[0])
+        peer, local = (self.stream.get_extra_info(name) for name in ("peername", "sockname"))
+        if not peer or not local:
+            raise ConnectionEnded  # gone before we looked
+        self.address, local = _plain(peer[0]), local[:2]
         if self.service.is_proxy(self.address):
             await self._hear_proxy()
-        local = self.stream.get_extra_info("sockname")[:2]
         choice = self.service.table.choose(local, self.address)
         logger.debug("%s at %s: %s", self.address, local, choice.why)
         if choice.connector is None:
@@ -240,17 +242,12 @@ class Session(Protocol):
         if not argument or not argument.isascii():
             return replies.EHLO_SYNTAX
         self._greet(argument, is_extended=True)
-        lines = [self.connector.hostname, "PIPELINING", f"SIZE {self.connector.max_message_size}", "8BITMIME"]
-        lines += [
-            "SMTPUTF8",
-            "CHUNKING",
-            "DSN",
-            "ENHANCEDSTATUSCODES",
-            f"LIMITS RCPTMAX={self.connector.max_recipients}",
-        ]
-        if self.connector.offers_tls and self.tls is None:
+        connector = self.connector
+        lines = [connector.hostname, f"SIZE {connector.max_message_size}", f"LIMITS RCPTMAX={connector.max_recipients}"]
+        lines += ["PIPELINING", "8BITMIME", "SMTPUTF8", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES"]
+        if connector.offers_tls and self.tls is None:
             lines.append("STARTTLS")
-        if self.connector.offers_auth and self.tls is not None:
+        if connector.offers_auth and self.tls is not None:
             lines.append(f"AUTH {' '.join(MECHANISMS)}")
         return Reply(250, None, "\n".join(lines))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.transport.smtpd.conftest import CONTENT, Server
+from tests.transport.smtpd.conftest import CONTENT, Client, Server
 from transport.models import Message, ReceiveConnector
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -158,3 +158,32 @@ def test_silence_ends_the_connection(limited: Limited) -> None:
 def test_nobody_is_served_whom_no_connector_covers(limited: Limited) -> None:
     with limited(remote_ranges=["192.0.2.0/24"]).connect() as client:
         assert client.greeting.startswith("421 4.3.2")
+
+
+def test_messages_of_one_address_are_limited_by_the_minute(limited: Limited) -> None:
+    server = limited(message_rate_limit=3)
+    with server.connect() as client, Client(server.ports["smtp"], source="127.0.0.2") as other:
+        for each in (client, other):
+            each.ehlo()
+        for _ in range(3):
+            client.envelope("x@y.example", "bob@contoso.example")
+            assert client.data(CONTENT).startswith("250 2.6.0")
+        assert client.say("MAIL FROM:<x@y.example>") == "451 4.7.0 Message rate limit exceeded, try again later"
+        assert client.say("RCPT TO:<bob@contoso.example>").startswith("503")
+        assert other.say("MAIL FROM:<x@y.example>").startswith("250")
+    assert Message.objects.count() == 3
+
+
+def test_messages_of_one_user_are_limited_wherever_they_come_from(
+    connectors: dict[str, ReceiveConnector], server: Server
+) -> None:
+    fields = {"message_rate_limit": 2, "message_rate_source": "user"}
+    ReceiveConnector.objects.filter(pk=connectors["submissions"].pk).update(**fields)
+    server.reload()
+    replies = []
+    for number in range(3):
+        with Client(server.ports["submissions"], tls=True, source=f"127.0.0.{number + 2}") as client:
+            client.ehlo()
+            client.log_in("alice@contoso.example")
+            replies.append(client.say("MAIL FROM:<alice@contoso.example>")[:9])
+    assert replies == ["250 2.1.0", "250 2.1.0", "451 4.7.0"]

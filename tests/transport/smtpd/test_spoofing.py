@@ -123,6 +123,6 @@ def test_a_stranger_cannot_bring_fields_that_are_ours(server: Server) -> None:
         stranger.ehlo()
         stranger.envelope("x@y.example", "bob@contoso.example")
         assert stranger.data(forged + b"From: x@y.example\r\nX-Mine: yes\r\n" + REST).startswith("250")
-    header = bytes(MessageBody.objects.get().content).lower()
+    header = bytes(MessageBody.objects.get(pk=Message.objects.get().pk).content).lower()
     assert b"x-mine: yes" in header
     assert not any(name in header for name in (b"return-path", b"x-postroom", b"authentication-results"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import resource
 import signal
 from typing import Any
 
@@ -26,7 +27,15 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         refuse_unguarded()
         connection.close()  # the daemon has its own
+        allow_many_connections()
         uvloop.run(receive())
+
+
+def allow_many_connections() -> None:
+    """Each connection is an open file, and many a message another: take as many as we may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def receive() -> None:
