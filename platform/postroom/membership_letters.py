@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from tenants.actions.actor import Actor
-from tenants.actions.invitations import Links, create_invitation, renew_invitation
+from tenants.actions.invitations import Links, create_invitation, is_on_own_domain, renew_invitation
 from tenants.actions.memberships import hand_over
 from tenants.models import Invitation, Membership, Tenant, User
 from transport.actions.notify import send_notice
@@ -35,6 +35,7 @@ class SentInvitation:
 
     invitation: Invitation
     link: str
+    is_written: bool  # False where the address is on a domain of the tenant's own, and no mailbox has it
 
 
 @transaction.atomic
@@ -79,8 +80,10 @@ def _sent(row: Invitation, links: Links, tenant: Tenant) -> SentInvitation:
             "until": date_format(timezone.localtime(row.expires_at), "DATE_FORMAT"),
         }
         subject = _("Invitation to {tenant}").format(**facts)
-        send_notice(recipient=row.email, subject=subject, text=_invitation_text().format(**facts))
-    return SentInvitation(row, link_of(links.shown))
+        message_id = send_notice(recipient=row.email, subject=subject, text=_invitation_text().format(**facts))
+    # Of an address anywhere else the inviter is not told whether somebody on this platform has it.
+    is_written = message_id is not None or not is_on_own_domain(row.tenant_id, row.email)
+    return SentInvitation(row, link_of(links.shown), is_written)
 
 
 def _who(user: User | None) -> str:

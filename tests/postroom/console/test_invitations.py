@@ -129,6 +129,13 @@ def test_a_made_up_link_and_one_of_a_suspended_tenant_lead_nowhere(contoso: Cont
         assert b"Suspended" not in answer.content
 
 
+def test_where_no_letter_can_arrive_the_inviter_is_told(contoso: Contoso, as_alice: Client, charlie: User) -> None:
+    told = page(as_alice.post("/members/", {"email": "dora@contoso.example", "role": "admin"}))
+    assert "No mailbox has dora@contoso.example yet" in told
+    told = page(as_alice.post("/members/", {"email": "nobody@fabrikam.example", "role": "admin"}))
+    assert "on its way to nobody@fabrikam.example" in told
+
+
 def test_it_works_once(contoso: Contoso, as_alice: Client) -> None:
     invite(as_alice)
     link = link_in(mailed())
