@@ -7,8 +7,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from tenants.actions.actor import SYSTEM
+from tenants.actions.tenants import change_tenant
 from tenants.models import ConfigurationVersion
-from tests.postroom.api.conftest import Program
+from tests.conftest import Contoso
+from tests.postroom.api.conftest import Program, program_of
 from transport.models import SendConnector
 
 pytestmark = pytest.mark.django_db
@@ -84,3 +87,11 @@ def test_a_strangers_key_compares_nothing_of_ours(strangers_api: Program, connec
     span = {"from": "2000-01-01T00:00:00Z", "to": "2999-01-01T00:00:00Z"}
     assert strangers_api.get("configuration-versions/difference/", **span).json()["objects"] == []
     assert strangers_api.post(f"configuration-versions/{first(connector)}/revert/", {}).status_code == 404
+
+
+def test_settings_of_the_organisation_need_an_owners_key(contoso: Contoso, api: Program) -> None:
+    change_tenant(actor=SYSTEM, tenant=contoso.tenant, time_zone="Asia/Tokyo")
+    path = f"configuration-versions/{ConfigurationVersion.objects.get(number=1).pk}/revert/"
+    refused = program_of(contoso.tenant, "admin").post(path, {})
+    assert (refused.status_code, refused.json()["code"]) == (403, "api.permission_lacking")
+    assert api.post(path, {}).status_code == 200

@@ -12,12 +12,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from typing_extensions import override
 
+from postroom.api.permissions import permission_lacking
 from postroom.api.viewsets import DRY_RUN, IDEMPOTENCY, TENANT, ReadViewSet
 from postroom.audit_words import headline
 from tenants.actions.versions import current_object, kind_of, revert_to_version
 from tenants.history import compare, versions
 from tenants.models import ConfigurationVersion
-from tenants.permissions import Permission
+from tenants.permissions import Permission, may
 from tenants.versioning import changes_between
 
 
@@ -122,6 +123,8 @@ class ConfigurationVersionViewSet(ReadViewSet[ConfigurationVersion]):
         asked.is_valid(raise_exception=True)
         row = self.get_object()
         kind, current = kind_of(row), current_object(row)
+        if not self.key.is_operator and not may(self.key.role, kind.permission):
+            raise permission_lacking(self.key.role, kind.permission)
         before = kind.settings(current) if current is not None else None
         notes = kind.notes(current, row.picture, self.actor.kind) if row.picture is not None else []
         made = revert_to_version(actor=self.actor, version=row, secret=asked.validated_data.get("password"))
