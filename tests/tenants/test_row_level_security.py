@@ -9,7 +9,7 @@ from tenants.actions.actor import SYSTEM
 from tenants.actions.audit import audit
 from tenants.actions.keys import create_api_key
 from tenants.actions.tenants import change_tenant
-from tenants.models import AcceptedDomain, AuditEvent, Mailbox, Tenant
+from tenants.models import AcceptedDomain, AuditEvent, Mailbox, Plan, Tenant
 from tenants.scope import no_tenant, operator_scope, scope
 from tests import factories
 from tests.conftest import Contoso
@@ -82,12 +82,28 @@ def test_tenants_cannot_read_the_platforms_refusals(contoso: Contoso) -> None:
         "DELETE FROM tenants_user",
         "DELETE FROM django_migrations",
         "DELETE FROM transport_heartbeat",
+        "UPDATE tenants_tenant SET messages_per_hour = 1000000",
+        "UPDATE tenants_tenant SET plan_id = NULL",
+        "UPDATE tenants_plan SET messages_per_hour = 1000000",
+        "DELETE FROM transport_usage",
+        "INSERT INTO transport_usagedelta SELECT * FROM transport_usagedelta",
+        "UPDATE transport_tenantload SET storage = 0",
+        "DELETE FROM transport_limitnotice",
     ],
 )
 def test_a_tenants_session_may_not_write_what_it_never_writes(contoso: Contoso, statement: str) -> None:
     denied = pytest.raises(ProgrammingError, match="permission denied")
     with denied, scope(contoso.tenant), connection.cursor() as cursor:
         cursor.execute(statement)
+
+
+def test_a_tenants_session_sees_the_plan_that_counts_for_it_and_no_other(contoso: Contoso) -> None:
+    own, standard, _ = (Plan.objects.get_or_create(name=name)[0] for name in ("Own", "Default", "Other"))
+    Plan.objects.filter(is_default=True).delete()
+    Plan.objects.filter(pk=standard.pk).update(is_default=True)
+    Tenant.objects.filter(pk=contoso.tenant.pk).update(plan=own)
+    with scope(contoso.tenant):
+        assert {plan.name for plan in Plan.objects.all()} == {"Own", "Default"}
 
 
 def test_a_tenants_session_cannot_make_an_operator_or_an_operators_key(contoso: Contoso) -> None:

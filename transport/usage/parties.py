@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from uuid import UUID
 
 from transport.models.usage import Direction
 from transport.routing.envelope import Client, Origin
@@ -26,8 +28,13 @@ def sender_keys(client: Client) -> SenderKeys | None:
     """Return whose sending this is; None for strangers, and for notices, which the platform sends itself."""
     if client.tenant_id is None or client.origin is Origin.NOTICE:
         return None
-    mailbox = Key(client.tenant_id, client.mailbox_id, SENT) if client.mailbox_id is not None else None
-    return SenderKeys(Key.of_tenant(client.tenant_id, SENT), mailbox)
+    return _keys_of(client.tenant_id, client.mailbox_id)
+
+
+@lru_cache(maxsize=16_384)
+def _keys_of(tenant_id: UUID, mailbox_id: UUID | None) -> SenderKeys:
+    mailbox = Key.of_mailbox(tenant_id, mailbox_id, SENT) if mailbox_id is not None else None
+    return SenderKeys(Key.of_tenant(tenant_id, SENT), mailbox)
 
 
 def sums_of(client: Client, routing: Routing, size: int) -> Iterator[tuple[Key, Sum]]:

@@ -79,6 +79,18 @@ def _excess(
     of_messages: tuple[int, int],
     of_recipients: tuple[int, int] | None,
 ) -> Excess | None:
+    if (
+        count.hour_messages + messages <= of_messages[0]
+        and count.day_messages + messages <= of_messages[1]
+        and (
+            of_recipients is None
+            or (
+                count.hour_recipients + recipients <= of_recipients[0]
+                and count.day_recipients + recipients <= of_recipients[1]
+            )
+        )
+    ):
+        return None
     for what, hourly, daily, more, allowed in (
         ("messages", count.hour_messages, count.day_messages, messages, of_messages),
         ("recipients", count.hour_recipients, count.day_recipients, recipients, of_recipients),

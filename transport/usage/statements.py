@@ -66,7 +66,16 @@ SELECT count(*) FROM moved
 def append_parameters(deltas: Deltas) -> list[list[Any]]:
     """Return the parameters of APPEND, a list for each column."""
     rows = [
-        (*key, hour_start(hour), one.messages, one.recipients, one.size, one.refused)
+        (
+            key.tenant_id,
+            key.subject_id,
+            key.direction,
+            hour_start(hour),
+            one.messages,
+            one.recipients,
+            one.size,
+            one.refused,
+        )
         for (key, hour), one in deltas.items()
     ]
     return [list(column) for column in zip(*rows, strict=True)]
@@ -85,4 +94,4 @@ def read_parameters(keys: Sequence[Key], hour: int) -> dict[str, Any]:
 
 def counts_from(rows: Iterable[Sequence[Any]], hour: int) -> dict[Key, Count]:
     """Return the counts that READ's rows hold."""
-    return {Key(row[0], row[1], row[2]): Count(hour, *row[3:7]) for row in rows}
+    return {Key.of_mailbox(row[0], row[1], row[2]): Count(hour, *row[3:7]) for row in rows}
