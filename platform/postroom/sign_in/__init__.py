@@ -3,3 +3,9 @@
 The flows are django-allauth's; looks, rules and letters are ours. Everything here runs without a tenant: who signs in
 is not known yet, and what guards a log-in is no tenant's to see (tenants/rls.py: `without_tenant`).
 """
+
+from __future__ import annotations
+
+from typing import Final
+
+RESETS_TASK: Final = "tenants.send_password_resets"

@@ -58,6 +58,13 @@ NEWS: Final[dict[str, tuple[str, str, str]]] = {
     ),
 }
 
+TOLD: Final = {
+    "mfa/messages/totp_activated.txt": _("The authenticator app is added."),
+    "mfa/messages/totp_deactivated.txt": _("The authenticator app is removed."),
+    "mfa/messages/webauthn_added.txt": _("The passkey is added."),
+    "mfa/messages/webauthn_removed.txt": _("The passkey is removed."),
+}
+
 
 def too_many(seconds: int) -> ValidationError:
     """Return what somebody reads who has guessed too often: the same for every account."""
@@ -139,9 +146,11 @@ class AccountAdapter(DefaultAccountAdapter):
 
     @override
     def add_message(self, request: HttpRequest, level: int, *args: Any, **kwargs: Any) -> None:
-        """Leave out what the page says anyway: that one has signed in or out."""
+        """Say it in our words, and leave out what the page says anyway: that one has signed in or out."""
         template = str(args[0] if args else kwargs.get("message_template") or "")
-        if not template.startswith(("account/messages/logged_", "mfa/messages/recovery_codes")):
+        if template in TOLD:
+            messages.add_message(request, level, str(TOLD[template]))
+        elif not template:
             super().add_message(request, level, *args, **kwargs)
 
     @override

@@ -18,13 +18,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from typing_extensions import override
 
-from postroom.sign_in import guard
+from postroom.sign_in import RESETS_TASK, guard
 from postroom.sign_in.forms import AskCodeForm, AskPasswordForm, CodeForm, NewPasswordForm, ResetRequestForm, SignInForm
 from postroom.sign_in.record import address_of, record, tell
 from tenants.models import PasswordResetRequest, User
 from tenants.wakeups import wake_on_commit
-
-RESETS_TASK = "tenants.send_password_resets"
 
 
 class SignIn(LoginView):

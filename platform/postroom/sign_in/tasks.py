@@ -17,7 +17,7 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext
 
-from postroom.sign_in.entrance import RESETS_TASK
+from postroom.sign_in import RESETS_TASK
 from postroom.sign_in.guard import FORGET_AFTER
 from tenants.models import Guesses, PasswordResetRequest, User
 from transport.actions.notify import send_notice
@@ -45,7 +45,9 @@ def _answer_some() -> int:
 
 def _write_to(user: User) -> None:
     uid = urlsafe_base64_encode(force_bytes(user.pk))
-    path = reverse("account_reset_password_from_key", args=[uid, default_token_generator.make_token(user)])
+    token = default_token_generator.make_token(user)
+    # These addresses alone: a worker has no use for the rest of the web.
+    path = reverse("account_reset_password_from_key", urlconf="postroom.sign_in.urls", args=[uid, token])
     with translation.override(user.language):
         text = gettext(
             "Somebody, perhaps you, asked for a new password for {email} at Postroom.\n\n"

@@ -29,6 +29,15 @@ def test_after_the_password_a_code_is_asked_for(with_app: App, sign_in: SignInAs
     assert browser.get("/mailboxes/").status_code == 200
 
 
+def test_before_the_code_one_may_sign_in_as_somebody_else(with_app: App, sign_in: SignInAs) -> None:
+    browser = Client()
+    sign_in(by=browser)
+    assert "Sign in as somebody else" in page(browser.get("/account/second-step/"))
+    browser.post("/sign-out/")
+    assert sign_in(email="bob@contoso.example", by=browser).headers["Location"] == "/"
+    assert "bob@contoso.example" in page(browser.get("/account/"))
+
+
 def test_a_code_works_once(with_app: App, sign_in: SignInAs) -> None:
     code = with_app.code()
     first, second = Client(), Client()
