@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.db import DatabaseError, ProgrammingError, connection
+from django.utils import timezone
 
 from tenants.actions.actor import SYSTEM
 from tenants.actions.audit import audit
@@ -13,7 +14,7 @@ from tenants.models import AcceptedDomain, AuditEvent, Mailbox, Plan, Tenant
 from tenants.scope import no_tenant, operator_scope, scope
 from tests import factories
 from tests.conftest import Contoso
-from transport.models import SmartHost
+from transport.models import ReceiveConnector, SmartHost
 
 pytestmark = pytest.mark.django_db
 
@@ -117,6 +118,19 @@ def test_a_tenants_session_writes_what_signing_in_and_settings_need(contoso: Con
     with scope(contoso.tenant):
         factories.make_user("new@contoso.example").save(update_fields=["last_login", "password"])
         change_tenant(actor=SYSTEM, tenant=contoso.tenant, name="Contoso Ltd", time_zone="Asia/Tokyo")
+
+
+def test_a_tenants_session_approves_no_ranges_and_changes_no_approved_ones(contoso: Contoso) -> None:
+    relay = factories.make_receive_connector(contoso.tenant, remote_ranges=["192.0.2.7/32"], approved_at=timezone.now())
+    other = factories.make_receive_connector(contoso.tenant, remote_ranges=["192.0.2.8/32"])
+    mine = ReceiveConnector.objects.filter
+    with pytest.raises(ProgrammingError, match="only an operator"), scope(contoso.tenant):
+        mine(pk=other.pk).update(approved_at=timezone.now())
+    with pytest.raises(ProgrammingError, match="only an operator"), scope(contoso.tenant):
+        mine(pk=relay.pk).update(remote_ranges=["0.0.0.0/0"])
+    with scope(contoso.tenant):
+        assert mine(pk=relay.pk).update(name="Printers", enabled=False) == 1
+        assert mine(pk=relay.pk).update(remote_ranges=["192.0.2.9/32"], approved_at=None) == 1
 
 
 def test_a_row_cannot_hang_on_another_tenants_parent(contoso: Contoso) -> None:

@@ -130,7 +130,9 @@ def _mail(of: Furnished) -> list[models.Model]:
             origin=Origin.CONSOLE,
         )
     delivery = Delivery.objects.select_related("queue", "message").get(message_id=sent.message_id)
-    letter = factories.make_letter(mailbox, f"{head}\r\n{of.secret}\r\n".encode(), subject=of.secret)
+    letter = factories.make_letter(
+        mailbox, f"{head}\r\n{of.secret}\r\n".encode(), subject=of.secret, message_id=sent.message_id
+    )
     return [
         delivery,
         delivery.queue,

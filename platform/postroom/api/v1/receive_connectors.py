@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -16,6 +17,7 @@ from postroom.api.permissions import IsOperator
 from postroom.api.viewsets import TENANT, ConfigurationViewSet
 from tenants.actions.actor import Actor
 from tenants.permissions import Permission
+from tenants.scope import operator_scope
 from transport.access import receive_connectors
 from transport.actions.receive_connectors import (
     approve_receive_connector,
@@ -57,13 +59,18 @@ class ReceiveConnectorViewSet(ConfigurationViewSet[ReceiveConnector]):
         kind = "operator" if self.key.is_operator else self.actor.kind
         return Actor(kind, self.actor.id, self.actor.name, self.actor.client_address)
 
+    def as_operator(self) -> AbstractContextManager[None]:
+        """Act with the operators' rights where the key is theirs: a tenant's session writes no approval."""
+        return operator_scope() if self.key.is_operator else nullcontext()
+
     @override
     def perform_create(self, data: dict[str, Any]) -> ReceiveConnector:
         return create_receive_connector(actor=self.rights, tenant=self.tenant, **data)
 
     @override
     def perform_change(self, row: ReceiveConnector, data: dict[str, Any]) -> ReceiveConnector:
-        return change_receive_connector(actor=self.rights, connector=row, **data)
+        with self.as_operator():
+            return change_receive_connector(actor=self.rights, connector=row, **data)
 
     @override
     def perform_remove(self, row: ReceiveConnector) -> None:
@@ -73,5 +80,7 @@ class ReceiveConnectorViewSet(ConfigurationViewSet[ReceiveConnector]):
     @action(detail=True, methods=["post"], permission_classes=[IsOperator])
     def approve(self, request: Request, pk: str) -> Response:
         """Let the ranges count (operators only)."""
-        approve_receive_connector(actor=self.rights, connector=self.get_object())
+        row = self.get_object()
+        with self.as_operator():
+            approve_receive_connector(actor=self.rights, connector=row)
         return Response(self.get_serializer(self.get_object()).data)
