@@ -43,6 +43,8 @@ class MembershipEntry:
     slug: str
     name: str
     role: str
+    deletion_due_at: datetime | None = None
+    deletion_by_operator: bool = False
 
     @property
     def role_label(self) -> str:
@@ -105,7 +107,7 @@ class KeyEntry:
 def memberships_of(user: User) -> list[MembershipEntry]:
     """Return the active tenants that a user belongs to, by name. Needs no scope: it decides on one."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT tenant_id, slug, name, role FROM memberships_of(%s)", [user.pk])
+        cursor.execute("SELECT * FROM memberships_of(%s)", [user.pk])
         return [MembershipEntry(*row) for row in cursor.fetchall()]
 
 

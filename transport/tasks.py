@@ -16,6 +16,8 @@ from tenants.guards import NotGuarded, refuse_unguarded
 from tenants.wakeups import RELEASE_TASK, wake
 from transport.actions.bulk import TASK as BULK_TASK
 from transport.actions.bulk import abandoned_operations, work
+from transport.purge import TASK as PURGE_TASK
+from transport.purge import purge_due
 from transport.queue.database import is_away
 from transport.queue.drain import drain
 from transport.queue.figures import refresh_if_due
@@ -64,9 +66,17 @@ def release_held() -> None:
     release_once()
 
 
+@shared_task(name=PURGE_TASK)
+def purge_tenants() -> None:
+    """Delete organisations whose day has come, for some seconds, then go to the back of the line."""
+    if purge_due():
+        wake(PURGE_TASK)
+
+
 @shared_task(name="transport.housekeeping")
 def housekeeping() -> None:
     housekeep()
+    wake(PURGE_TASK)
     sum_up()
     forget()
     for operation_id in abandoned_operations():

@@ -62,6 +62,9 @@ if POSTROOM_LAB:
 elif TESTING:
     POSTROOM_DNS_SERVERS = POSTROOM_DNS_SERVERS or [("127.0.0.1", 9)]  # nobody: a test asks no stranger's DNS
 # Whom invitations, notices and password resets come from (transport/actions/notify.py).
+# How long an organisation that its owner deletes can still be kept, and how long what was under way may take to end.
+POSTROOM_DELETION_DAYS = env_int("POSTROOM_DELETION_DAYS", 30, low=0, high=365)
+POSTROOM_DELETION_GRACE = 60
 POSTROOM_NOTICE_ADDRESS = env_text("POSTROOM_NOTICE_ADDRESS") or f"postroom@{POSTROOM_HOSTNAME}"
 POSTROOM_ADMIN_EMAIL = env_text("POSTROOM_ADMIN_EMAIL") or "operator@postroom.example"
 POSTROOM_ADMIN_PASSWORD = env_secret("POSTROOM_ADMIN_PASSWORD")
@@ -179,6 +182,7 @@ CELERY_TASK_ROUTES = {
     "transport.sweep": {"queue": "sweep"},
     "transport.reroute": {"queue": "sweep"},
     "transport.release_held": {"queue": "sweep"},
+    "transport.purge_tenants": {"queue": "sweep"},
     "transport.housekeeping": {"queue": "sweep"},
     "transport.figures": {"queue": "sweep"},
     "transport.bulk": {"queue": "sweep"},

@@ -66,7 +66,9 @@ class Tenant(Suspendable):
     deletion_due_at = models.DateTimeField(_("to be deleted"), null=True, blank=True, editable=False)
     deletion_asked_at = models.DateTimeField(null=True, blank=True, editable=False)
     deletion_asked_by = models.CharField(max_length=320, blank=True, default="", db_default="", editable=False)
+    deletion_by_operator = models.BooleanField(default=False, db_default=False, editable=False)
     deletion_started_at = models.DateTimeField(null=True, blank=True, editable=False)
+    deletion_counts = models.JSONField(null=True, blank=True, editable=False)  # what was removed so far, by table
 
     # Exchange's retry clock (reference §5): glitch 4 × 1 min, transient 6 × 5 min, then every 10 min.
     retry_schedule = models.CharField(_("retry schedule"), max_length=200, default="1m*4, 5m*6, 10m")

@@ -42,6 +42,7 @@ NAVIGATION = (
     Entry("member", _("Members"), "user", Permission.MANAGE_MEMBERS, "console:members"),
     Entry("history", _("Changes"), "arrow-back-up", Permission.VIEW_AUDIT, "console:history"),
     Entry("api-key", _("API keys"), "key", Permission.MANAGE_KEYS, "console:api-keys"),
+    Entry("organisation", _("Organisation"), "building", Permission.MANAGE_TENANT, "console:organisation"),
     Entry("audit", _("Audit log"), "file-text", Permission.VIEW_AUDIT, "console:audit"),
 )
 

@@ -60,7 +60,11 @@ REASONS: Final = (
         _("That is not the name"),
         _("Type the organisation's short name, {slug}, to show that you mean this one."),
     ),
-    _invalid("user.wrong_password", _("That is not your password"), _("Type the password that you sign in with.")),
+    _invalid(
+        "tenant.deletion_by_operator",
+        _("The operator planned this deletion"),
+        _("{by} of the platform planned the deletion of {name}, so only an operator can undo it. Write to them."),
+    ),
     _invalid(
         "tenant.invalid_notice_period",
         _("The day is out of range"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from typing import Any, ClassVar
 from uuid import UUID
@@ -20,6 +20,8 @@ from typing_extensions import override
 from postroom.api.permissions import IsOperator
 from postroom.api.suspending import SuspendSerializer, suspension_asked
 from postroom.api.viewsets import DRY_RUN, ConfigurationViewSet
+from postroom.lifecycle_letters import ask_deletion_and_tell, keep_tenant_and_tell
+from tenants.actions.actor import Actor
 from tenants.actions.suspensions import resume_tenant, suspend_tenant
 from tenants.actions.tenants import change_tenant, create_tenant
 from tenants.limits import NAMES, limits_of, limits_under, source_of
@@ -75,7 +77,7 @@ class TenantSerializer(serializers.ModelSerializer[Tenant]):
 
     class Meta:
         model = Tenant
-        exclude = ["config_version", "expiry_paused_until"]
+        exclude = ["config_version", "expiry_paused_until", "deletion_counts", "deletion_by_operator"]
         read_only_fields = [
             "created_at",
             "status",
@@ -91,12 +93,18 @@ class TenantSerializer(serializers.ModelSerializer[Tenant]):
         validators: ClassVar[list[Any]] = []
 
 
+class DeletionSerializer(serializers.Serializer[Any]):
+    days = serializers.IntegerField(
+        required=False, min_value=0, max_value=365, help_text="From now; what the platform's setting says if left out."
+    )
+
+
 class TenantViewSet(ConfigurationViewSet[Tenant]):
     serializer_class = TenantSerializer
     queryset = Tenant.objects.none()
     permission_classes = (IsOperator,)
     filterset_fields = ("slug", "status")
-    http_method_names = ["get", "post", "patch", "head", "options"]
+    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
 
     @override
     def scope(self) -> AbstractContextManager[None]:
@@ -134,6 +142,30 @@ class TenantViewSet(ConfigurationViewSet[Tenant]):
     def resume(self, request: Request, pk: str) -> Response:
         """Let the organisation go on as it was; what was held leaves."""
         return self.written(lambda: self._steered(lambda row: resume_tenant(actor=self.actor, tenant=row)))
+
+    @extend_schema(request=DeletionSerializer, responses={200: TenantSerializer}, parameters=[DRY_RUN])
+    @override
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Plan the deletion; the organisation works on until then, and `keep` undoes it."""
+        serializer = DeletionSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        days = serializer.validated_data.get("days")
+
+        def ask(row: Tenant) -> Tenant:
+            return ask_deletion_and_tell(actor=self.operator, tenant=row, confirm=row.slug, days=days)
+
+        return self.written(lambda: self._steered(ask))
+
+    @extend_schema(request=None, parameters=[DRY_RUN])
+    @action(detail=True, methods=["post"])
+    def keep(self, request: Request, pk: str) -> Response:
+        """Undo a planned deletion."""
+        return self.written(lambda: self._steered(lambda row: keep_tenant_and_tell(actor=self.operator, tenant=row)))
+
+    @property
+    def operator(self) -> Actor:
+        """Return the operator's key as what it is: an operator's act in the tenant's log."""
+        return replace(self.actor, kind="operator")
 
     def _steered(self, act: Callable[[Tenant], Tenant]) -> tuple[Any, int]:
         return self._shown(act(self.get_object())), status.HTTP_200_OK

@@ -10,6 +10,7 @@ from postroom.api.v1.api_keys import ApiKeyViewSet
 from postroom.api.v1.app_passwords import AppPasswordViewSet
 from postroom.api.v1.audit_events import AuditEventViewSet
 from postroom.api.v1.configuration_versions import ConfigurationVersionViewSet
+from postroom.api.v1.exports import ExportViewSet
 from postroom.api.v1.invitations import InvitationViewSet
 from postroom.api.v1.mail_flow_checks import MailFlowCheckView
 from postroom.api.v1.mailboxes import MailboxViewSet
@@ -38,6 +39,7 @@ router.register("tracking-events", TrackingEventViewSet, "tracking-event")
 router.register("members", MemberViewSet, "member")
 router.register("invitations", InvitationViewSet, "invitation")
 router.register("api-keys", ApiKeyViewSet, "api-key")
+router.register("exports", ExportViewSet, "export")
 router.register("audit-events", AuditEventViewSet, "audit-event")
 router.register("configuration-versions", ConfigurationVersionViewSet, "configuration-version")
 

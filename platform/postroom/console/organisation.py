@@ -1,0 +1,121 @@
+"""The organisation itself: its name and language, taking its data away, and deleting it."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST
+
+from postroom.console.forms import ConsoleForm
+from postroom.console.requests import ConsoleRequest, actor_of, needs, tenant_of
+from postroom.explain import explain_problem
+from postroom.lifecycle_letters import ask_deletion_and_tell, keep_tenant_and_tell
+from tenants.actions.tenants import change_tenant
+from tenants.models import Tenant
+from tenants.permissions import Permission
+from tenants.problems import Problem
+
+
+class OrganisationForm(ConsoleForm):
+    name = forms.CharField(label=gettext_lazy("Name"), max_length=200)
+    language = forms.ChoiceField(
+        label=gettext_lazy("Language"), help_text=gettext_lazy("Of letters to those who have no log-in yet.")
+    )
+    time_zone = forms.ChoiceField(label=gettext_lazy("Time zone"))
+
+    def __init__(self, data: Any = None, *, tenant: Tenant) -> None:
+        start = {"name": tenant.name, "language": tenant.language, "time_zone": tenant.time_zone}
+        super().__init__(data, initial=start)
+        self.fields["language"].choices = settings.LANGUAGES  # type: ignore[attr-defined]
+        zones = sorted(available_timezones())
+        self.fields["time_zone"].choices = [(zone, zone) for zone in zones]  # type: ignore[attr-defined]
+
+
+class DeletionForm(ConsoleForm):
+    confirm = forms.CharField(
+        label=gettext_lazy("Short name of the organisation"),
+        max_length=63,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+    password = forms.CharField(
+        label=gettext_lazy("Your password"),
+        max_length=256,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        help_text=gettext_lazy("To be sure that it is you."),
+    )
+
+
+@needs(Permission.MANAGE_TENANT)
+def show(request: ConsoleRequest) -> HttpResponse:
+    tenant = tenant_of(request)
+    form = OrganisationForm(request.POST or None, tenant=tenant)
+    if request.method == "POST" and form.is_valid():
+        try:
+            change_tenant(actor=actor_of(request), tenant=tenant, **form.cleaned_data)
+        except Problem as problem:
+            form.add_problem(problem)
+        else:
+            messages.success(request, _("Saved."))
+            return redirect("console:organisation")
+    return _page(request, tenant, form=form)
+
+
+@never_cache
+@sensitive_post_parameters("password")
+@require_POST
+@needs(Permission.MANAGE_TENANT)
+def delete(request: ConsoleRequest) -> HttpResponse:
+    """Plan the deletion, after one's own password was given again and the short name typed."""
+    tenant = tenant_of(request)
+    form = DeletionForm(request.POST)
+    if form.is_valid():
+        try:
+            if not request.user.check_password(form.cleaned_data["password"]):
+                raise Problem("member.wrong_password", field="password")
+            row = ask_deletion_and_tell(actor=actor_of(request), tenant=tenant, confirm=form.cleaned_data["confirm"])
+        except Problem as problem:
+            form.add_problem(problem)
+        else:
+            told = _("{name} is to be deleted on {due}. Every owner got a letter about it.")
+            assert row.deletion_due_at is not None
+            messages.success(request, told.format(name=row.name, due=date_format(row.deletion_due_at, "DATE_FORMAT")))
+            return redirect("console:organisation")
+    return _page(request, tenant, deletion=form)
+
+
+@require_POST
+@needs(Permission.MANAGE_TENANT)
+def keep(request: ConsoleRequest) -> HttpResponse:
+    try:
+        keep_tenant_and_tell(actor=actor_of(request), tenant=tenant_of(request))
+    except Problem as problem:
+        messages.error(request, explain_problem(problem).text)
+    else:
+        messages.success(request, _("The organisation stays."))
+    return redirect("console:organisation")
+
+
+def _page(
+    request: ConsoleRequest,
+    tenant: Tenant,
+    *,
+    form: OrganisationForm | None = None,
+    deletion: DeletionForm | None = None,
+) -> HttpResponse:
+    form = form or OrganisationForm(tenant=tenant)
+    deletion = deletion or DeletionForm()
+    context = {"tenant": tenant, "form": form, "deletion": deletion, "days": settings.POSTROOM_DELETION_DAYS}
+    is_wrong = form.errors or form.problem or deletion.errors or deletion.problem
+    return render(request, "console/organisation/show.html", context, status=422 if is_wrong else 200)
