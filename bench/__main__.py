@@ -12,16 +12,20 @@ from bench.accept import accept
 from bench.latency import latency
 from bench.machine import describe
 from bench.mailbox import mailbox
+from bench.operators import operators
 from bench.relay import relay
 from bench.table import Row, print_table
 from bench.trial import trial
 
 BENCHMARKS = {"accept": accept, "relay": relay, "mailbox": mailbox, "latency": latency}
+LISTS = "operators"
 PROGRAMS = ("postfix", "smtp-source", "smtp-sink")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = parse(arguments)
+    if options.names == [LISTS]:  # needs no peer, and a database of its own
+        return operators(options.factor)
     os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
     if missing := [name for name in PROGRAMS if shutil.which(name) is None]:
         print(f"bench needs {', '.join(missing)}: apt-get install postfix", file=sys.stderr)
@@ -38,12 +42,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="name", help=f"which ones, default all: {', '.join(BENCHMARKS)}")
+    parser.add_argument(
+        "names", nargs="*", metavar="name", help=f"which ones, default all: {', '.join(BENCHMARKS)}; or alone: {LISTS}"
+    )
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each, of which the median counts (default 3)")
     parser.add_argument("--factor", type=float, default=1.0, help="more or fewer messages than usual (default 1)")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a variable for our platform")
     options = parser.parse_args(arguments)
-    if unknown := set(options.names) - set(BENCHMARKS):
+    if options.names != [LISTS] and (unknown := set(options.names) - set(BENCHMARKS)):
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
     return options
 

@@ -14,8 +14,9 @@ from psycopg.rows import namedtuple_row
 from transport.models import DeliveryType, Queue
 from transport.queue.obstacle import connector_facts
 
-# A queue of a million deliveries opens as fast as one of ten: what is beyond is shown as "10,000 and more".
-COUNTED = 10_000
+# A queue of a million deliveries opens as fast as one of ten: what is beyond is told by the figures, which are some
+# seconds old, or, before those know of it, as "1,000 and more".
+COUNTED = 1_000
 
 _QUEUES = f"""
 SELECT q.id, q.tenant_id, q.delivery_type, q.next_hop_domain, q.connector_id, c.name AS connector_name, q.suspended,
@@ -28,11 +29,14 @@ SELECT q.id, q.tenant_id, q.delivery_type, q.next_hop_domain, q.connector_id, c.
        CASE WHEN own_error THEN q.last_error_phase ELSE e.last_error_phase END AS last_error_phase,
        CASE WHEN own_error THEN q.last_error_endpoint ELSE e.last_error_endpoint END AS last_error_endpoint,
        CASE WHEN own_error THEN q.last_error_at ELSE e.last_error_at END AS last_error_at,
-       s.messages, s.deliveries, s.active, s.ready, s.retry,
+       CASE WHEN s.deliveries < {COUNTED} THEN s.messages ELSE greatest(s.messages, f.messages) END AS messages,
+       s.deliveries < {COUNTED} OR f.deliveries >= {COUNTED} AS is_counted_out,
+       s.deliveries, s.active, s.ready, s.retry,
        s.suspended AS suspended_deliveries, s.next_attempt, s.oldest, coalesce(e.recipient, s.recipient) AS recipient,
        now() AS now
 FROM transport_queue q
 LEFT JOIN transport_sendconnector c ON c.id = q.connector_id
+LEFT JOIN transport_queuefigures f ON f.queue_id = q.id
 CROSS JOIN LATERAL (
   SELECT count(DISTINCT message_id) AS messages, count(*) AS deliveries,
          count(*) FILTER (WHERE state = 'active') AS active,
@@ -165,7 +169,7 @@ def _listed(row: Any) -> ListedQueue:
         connector_name=row.connector_name or "",
         status=status,
         message_count=row.messages,
-        is_counted_out=row.deliveries < COUNTED,
+        is_counted_out=bool(row.is_counted_out),
         retry_count=row.retry_count,
         last_retry_at=row.last_retry_at,
         next_retry_at=waits_until if status == Queue.Status.RETRY else None,

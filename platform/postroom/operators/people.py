@@ -103,15 +103,15 @@ class TenantAdmin(SuspendableAdmin[Tenant]):
 
     @admin.display(description=gettext_lazy("stored"))
     def stored(self, row: Any) -> str:
-        return f"{filesizeformat(row.load.storage)} / {filesizeformat(row.limits.max_storage)}"
+        return filesizeformat(row.load.storage)
 
     @admin.display(description=gettext_lazy("waiting"))
-    def queued(self, row: Any) -> str:
-        return f"{row.load.queued} / {row.limits.max_queued}"
+    def queued(self, row: Any) -> int:
+        return int(row.load.queued)
 
     @admin.display(description=gettext_lazy("messages today"))
-    def today(self, row: Any) -> str:
-        return f"{row.today} / {row.limits.messages_per_day}"
+    def today(self, row: Any) -> int:
+        return int(row.today)
 
     @admin.display(description=gettext_lazy("nearest limit"))
     def nearest(self, row: Any) -> str:

@@ -83,7 +83,10 @@ def index(request: HttpRequest) -> HttpResponse:
     }
     if by == "queue":
         page = paged(request, partial(_queues, chosen), lambda row: row.pk)
-        context |= {"page": page, "rows": [Told(row, title_of(row.reason)) for row in page.rows]}
+        context |= {
+            "page": page,
+            "rows": [Told(row, title_of(row.reason, row.endpoint, row.next_hop_domain)) for row in page.rows],
+        }
     else:
         context["groups"] = told_groups(grouped(by, chosen))
     return render(request, "admin/operators/queues.html", {**admin.site.each_context(request), **context})
@@ -103,12 +106,15 @@ def messages_of(request: HttpRequest) -> HttpResponse:
     """Show what is in one queue."""
     queue = _asked_for(request.GET.get("queue", ""))
     page = paged(request, partial(_deliveries, queue), lambda row: row.pk)
-    rows = [Told(row, title_of(row.last_error_reason)) for row in page.rows]
+    rows = [
+        Told(row, title_of(row.last_error_reason, row.last_error_endpoint, row.recipient.rpartition("@")[2]))
+        for row in page.rows
+    ]
     context = {
         "title": queue.next_hop_domain,
         "queue": queue,
         "figures": QueueFigures.objects.filter(pk=queue.pk).first(),
-        "told": title_of(queue.last_error_reason),
+        "told": title_of(queue.last_error_reason, queue.last_error_endpoint, queue.next_hop_domain),
         "page": page,
         "rows": rows,
         "verbs": [(verb, label) for verb, (label, _action) in MESSAGE_VERBS.items()],

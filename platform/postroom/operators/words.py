@@ -24,17 +24,21 @@ class Told(Generic[Item]):
     explanation: Explanation | None = None
 
 
-def title_of(reason: str) -> str:
+def title_of(reason: str, endpoint: str = "", domain: str = "") -> str:
     """Return a reason's title; the code itself where an older version of ours wrote it."""
-    return explain(reason).title if reason in REASONS else reason
+    host, _, address = endpoint.partition(" ")
+    facts = {"host": host, "endpoint": address or host, "domain": domain}
+    return (
+        explain(reason, **{name: text for name, text in facts.items() if text}).title if reason in REASONS else reason
+    )
 
 
 def told_groups(groups: Sequence[QueueGroup]) -> list[Told[QueueGroup]]:
-    return [Told(group, title_of(group.reason)) for group in groups]
+    return [Told(group, title_of(group.reason, group.label)) for group in groups]
 
 
 def told_failures(failures: Sequence[Failures]) -> list[Told[Failures]]:
-    return [Told(one, title_of(one.reason)) for one in failures]
+    return [Told(one, title_of(one.reason, one.endpoint)) for one in failures]
 
 
 def query(chosen: QueueFilter, **more: str) -> str:
