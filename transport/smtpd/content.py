@@ -58,10 +58,14 @@ class Spooled:
         self._file, self._is_stuffed = file, is_stuffed
 
     def read(self) -> bytes:
-        """Return the whole content, and close the file. Blocks: call it in a thread."""
-        with self._file as file:
-            file.seek(0)
-            content = file.read()
+        """Return the whole content, and close the file; raise SpoolFailed. Blocks: call it in a thread."""
+        try:
+            with self._file as file:
+                file.seek(0)
+                content = file.read()
+        except OSError as error:
+            logger.error("Spooled content cannot be read, its client is put off: %s", error)
+            raise SpoolFailed from error
         return dot_unstuff(content) if self._is_stuffed else content
 
 
