@@ -10,13 +10,13 @@ from django.db import connection
 from django.utils import timezone
 
 from tenants.models import Tenant
-from tenants.scope import operator_scope
+from tenants.scope import operator_scope, scope
 from tests import factories
 from tests.conftest import Contoso
 from transport.models import EventId, Source
 from transport.tracking.across import recent_failures, search_all
 from transport.tracking.events import Subject, event, insert_events
-from transport.tracking.search import Filters
+from transport.tracking.search import Filters, matching
 
 pytestmark = pytest.mark.django_db
 
@@ -92,3 +92,12 @@ def test_the_same_failure_is_told_once(two: tuple[Tenant, Tenant]) -> None:
     first, second = recent_failures(timezone.now() - timedelta(hours=1), 10)
     assert (first.reason, first.count, first.tenants, first.domains) == ("connect.refused", 2, 2, 1)
     assert second.reason == "peer.greylisted"
+
+
+def test_a_tenants_search_by_sender_has_its_index(contoso: Contoso) -> None:
+    rows = matching(contoso.tenant.pk, Filters(sender="Ann@contoso.example")).order_by("-id")[:51]
+    with scope(contoso.tenant), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_sort = off")
+        plan = rows.explain()
+    assert any("Index Cond" in line and "sender_key" in line for line in plan.splitlines()), plan
