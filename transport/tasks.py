@@ -13,6 +13,7 @@ from celery import shared_task, signals
 from django.db import connection
 
 from tenants.guards import NotGuarded, refuse_unguarded
+from tenants.scoped_task import CrossingTask
 from tenants.wakeups import RELEASE_TASK, wake
 from transport.actions.bulk import TASK as BULK_TASK
 from transport.actions.bulk import abandoned_operations, work
@@ -54,7 +55,7 @@ def sweep() -> None:
     sweep_once()
 
 
-@shared_task(name="transport.reroute")
+@shared_task(name="transport.reroute", base=CrossingTask)
 def reroute(tenant_id: str) -> None:
     """Route again what a tenant's change of configuration may have moved."""
     reroute_once(UUID(tenant_id))

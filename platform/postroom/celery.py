@@ -9,6 +9,6 @@ from celery import Celery
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "postroom.settings")
 os.environ.setdefault("CELERY_SKIP_CHECKS", "1")  # Django's checks import the whole web; a worker needs none of it
 
-app = Celery("postroom")
+app = Celery("postroom", task_cls="tenants.scoped_task:ScopedTask")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

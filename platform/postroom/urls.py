@@ -24,4 +24,4 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", metrics),
 ]
 
-handler404 = "postroom.console.elsewhere.not_found"
+handler404 = "postroom.not_found.not_found"

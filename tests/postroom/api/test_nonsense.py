@@ -270,3 +270,10 @@ def test_nonsense_in_a_query_is_harmless(api: Program, query: dict[str, str]) ->
 def test_a_tenant_is_named_by_a_known_slug_only(contoso: Contoso, slug: str) -> None:
     answer = program_of(None, **{"X-Postroom-Tenant": slug}).get("mailboxes/")
     assert (answer.status_code, answer.json()["code"]) == (404, "api.tenant_unknown")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nothing/", "/api/v2/mailboxes/", "/api/"])
+def test_a_path_that_is_nowhere_is_told_as_problem_details(api: Program, path: str) -> None:
+    answer = api.client.get(path, headers=api.headers)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
+    assert answer.json()["code"] == "api.no_such_path"

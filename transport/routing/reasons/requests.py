@@ -34,6 +34,9 @@ REASONS: Final = (
     _invalid("api.forbidden", _("The key does not allow this"), _("The key's scopes do not cover this request.")),
     _invalid("api.not_found", _("There is no such thing"), _("Nothing with this id exists in this organisation.")),
     _invalid(
+        "api.no_such_path", _("There is no such path"), _("{path} is no path of the API; /api/v1/schema/ lists them.")
+    ),
+    _invalid(
         "api.method_not_allowed", _("The method is not allowed here"), _("{method} is not possible on this path.")
     ),
     _invalid("api.unsupported_media_type", _("The format is not supported"), _("Send application/json.")),
