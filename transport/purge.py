@@ -43,6 +43,11 @@ def purge_due(seconds: float = SECONDS) -> bool:
     return False
 
 
+def is_due() -> bool:
+    """Tell whether the day of any organisation has come."""
+    return Tenant.objects.filter(deletion_due_at__lte=timezone.now()).exists()
+
+
 def _purge(tenant: Tenant, deadline: float) -> bool:
     """Remove an organisation; return False where the time was up before that."""
     removed = 0

@@ -18,7 +18,7 @@ from tenants.wakeups import RELEASE_TASK, wake
 from transport.actions.bulk import TASK as BULK_TASK
 from transport.actions.bulk import abandoned_operations, work
 from transport.purge import TASK as PURGE_TASK
-from transport.purge import purge_due
+from transport.purge import is_due, purge_due
 from transport.queue.database import is_away
 from transport.queue.drain import drain
 from transport.queue.figures import refresh_if_due
@@ -77,7 +77,8 @@ def purge_tenants() -> None:
 @shared_task(name="transport.housekeeping")
 def housekeeping() -> None:
     housekeep()
-    wake(PURGE_TASK)
+    if is_due():
+        wake(PURGE_TASK)
     sum_up()
     forget()
     for operation_id in abandoned_operations():
