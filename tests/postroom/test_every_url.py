@@ -230,7 +230,7 @@ SAFE = {"GET", "HEAD", "OPTIONS"}
 # What an answer may be that names another tenant's thing: not for you, not there, not so.
 TURNED_AWAY = {400, 401, 403, 404, 405, 410}
 # What an operator's key does for all tenants, and not in one.
-OF_THE_PLATFORM = {"api:tenant-list", "api:tenant-detail", "api:tenant-suspend", "api:tenant-resume"}
+OF_THE_PLATFORM = {key for key in TABLE if key.startswith("api:tenant-")}
 FOR_OPERATORS = OF_THE_PLATFORM | {
     "api:accepted-domain-suspend",
     "api:accepted-domain-resume",
