@@ -150,7 +150,7 @@ TABLE: dict[str, str | list[str]] = {
     "api:tenant-resume": "{tenant}",
     "api:tenant-keep": "{tenant}",
     "api:export-list": "",
-    "api:export-detail": "{auditevent}",
+    "api:export-detail": "{export}",
     "api:accepted-domain-list": "",
     "api:accepted-domain-detail": "{accepteddomain}",
     "api:accepted-domain-dns": "{accepteddomain}",

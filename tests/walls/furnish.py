@@ -58,21 +58,26 @@ class Furnished:
     domain: str
     people: dict[str, User] = field(default_factory=dict)  # by role
     rows: dict[type[models.Model], models.Model] = field(default_factory=dict)
+    others: dict[str, str] = field(default_factory=dict)  # ids of second rows of a table, by what they stand for
 
     @cached_property
     def names(self) -> dict[str, str]:
         """Return what addresses are made with: `{mailbox}` is its mailbox's id, `{domain}` its domain."""
         ids = {model._meta.model_name or "": str(row.pk) for model, row in self.rows.items()}
         user = self.people[Membership.Role.OWNER]
-        return ids | {
-            "domain": self.domain,
-            "slug": self.tenant.slug,
-            "user": str(user.pk),
-            "email": user.email,
-            "queued": f"{ids['message']}.{ids['queue']}",
-            # Django's way of naming a user in a link for a new password.
-            "uid": base64.urlsafe_b64encode(str(user.pk).encode()).decode().rstrip("="),
-        }
+        return (
+            ids
+            | self.others
+            | {
+                "domain": self.domain,
+                "slug": self.tenant.slug,
+                "user": str(user.pk),
+                "email": user.email,
+                "queued": f"{ids['message']}.{ids['queue']}",
+                # Django's way of naming a user in a link for a new password.
+                "uid": base64.urlsafe_b64encode(str(user.pk).encode()).decode().rstrip("="),
+            }
+        )
 
 
 def owned_models() -> Iterator[type[models.Model]]:
@@ -147,6 +152,8 @@ def _mail(of: Furnished) -> list[models.Model]:
 def _records(of: Furnished) -> list[models.Model]:
     key, _token = create_api_key(actor=SYSTEM, name=of.secret, tenant=of.tenant)
     event = audit(actor=SYSTEM, tenant=of.tenant, action=f"{of.secret}.test", obj=of.tenant, after={"name": of.secret})
+    export = audit(actor=SYSTEM, tenant=of.tenant, action="tenant.export", obj=of.tenant, after={"contents": "all"})
+    of.others["export"] = str(export.pk)
     request = IdempotentRequest.objects.create(tenant=of.tenant, api_key=key, token=of.secret, digest="d", body={})
     return [key, event, request]
 
