@@ -29,6 +29,20 @@ def test_an_operators_program_plans_a_deletion_and_undoes_it(contoso: Contoso, o
     assert operators_api.post("tenants/contoso/keep/").status_code == 409
 
 
+def test_writing_the_status_suspends_and_resumes(contoso: Contoso, operators_api: Program) -> None:
+    row = operators_api.patch("tenants/contoso/", {"status": "suspended", "name": "Contoso Ltd"}).json()
+    assert (row["status"], row["name"], row["suspension_reason"]) == (
+        "suspended",
+        "Contoso Ltd",
+        "Suspended over the API.",
+    )
+    assert operators_api.patch("tenants/contoso/", {"status": "suspended"}).status_code == 200
+    assert operators_api.patch("tenants/contoso/", {"status": "active"}).json()["suspended_at"] is None
+    assert operators_api.patch("tenants/contoso/", {"status": "asleep"}).status_code == 400
+    made = operators_api.post("tenants/", {"slug": "later", "name": "Later", "status": "suspended"}).json()
+    assert made["status"] == "suspended"
+
+
 def test_an_operator_may_say_when(contoso: Contoso, operators_api: Program) -> None:
     answer = operators_api.client.delete(
         "/api/v1/tenants/contoso/", {"days": 3}, "application/json", headers=operators_api.headers

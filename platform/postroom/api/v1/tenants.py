@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.decorators import action
@@ -80,7 +81,6 @@ class TenantSerializer(serializers.ModelSerializer[Tenant]):
         exclude = ["config_version", "expiry_paused_until", "deletion_counts", "deletion_by_operator"]
         read_only_fields = [
             "created_at",
-            "status",
             "suspended_at",
             "suspended_by",
             "suspension_reason",
@@ -173,9 +173,11 @@ class TenantViewSet(ConfigurationViewSet[Tenant]):
     @override
     def perform_create(self, data: dict[str, Any]) -> Tenant:
         owner = data.pop("owner", None) or {}
-        return create_tenant(
+        wanted = data.pop("status", Tenant.Status.ACTIVE)
+        row = create_tenant(
             actor=self.actor, owner_email=owner.get("email", ""), owner_password=owner.get("password"), **data
         )
+        return self._with_status(row, wanted)
 
     @override
     def perform_change(self, row: Tenant, data: dict[str, Any]) -> Tenant:
@@ -188,4 +190,13 @@ class TenantViewSet(ConfigurationViewSet[Tenant]):
         for name in data.keys() & {*NAMES}:
             if getattr(row, name) is None and data[name] == counts[name]:
                 del data[name]
-        return change_tenant(actor=self.actor, tenant=row, **data)
+        row = self._with_status(row, data.pop("status", row.status))
+        return change_tenant(actor=self.actor, tenant=row, **data) if data else row
+
+    def _with_status(self, row: Tenant, wanted: str) -> Tenant:
+        """Suspend or resume by writing the status: for programs that have no reason to tell, or tell it elsewhere."""
+        if wanted == row.status:
+            return row
+        if wanted == Tenant.Status.SUSPENDED:
+            return suspend_tenant(actor=self.actor, tenant=row, reason=gettext("Suspended over the API."))
+        return resume_tenant(actor=self.actor, tenant=row)
