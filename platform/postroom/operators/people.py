@@ -34,6 +34,8 @@ from tenants.problems import Problem
 from transport.routing.retry import InvalidRetrySchedule, RetryClock
 from transport.usage.words import LABELS
 
+WORTH_TELLING = 50  # per cent of a limit
+
 
 class TenantForm(ActionForm[Tenant]):
     owner_email = forms.EmailField(required=False, help_text=gettext_lazy("Of the first owner; for a new tenant."))
@@ -115,7 +117,9 @@ class TenantAdmin(SuspendableAdmin[Tenant]):
 
     @admin.display(description=gettext_lazy("nearest limit"))
     def nearest(self, row: Any) -> str:
-        return f"{LABELS.get(row.load.nearest, row.load.nearest)}: {row.load.share} %" if row.load.share else "–"
+        if row.load.share < WORTH_TELLING:
+            return "–"
+        return f"{LABELS.get(row.load.nearest, row.load.nearest)}: {row.load.share} %"
 
     @override
     def has_delete_permission(self, request: HttpRequest, obj: Tenant | None = None) -> bool:
