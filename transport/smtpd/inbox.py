@@ -46,6 +46,8 @@ class Inbox:
         self._memory.join(self)
 
     def feed(self, data: bytes) -> None:
+        if self._eof:
+            return  # we have hung up already
         self.buffer += data
         self._memory.take(len(data))
         if len(self.buffer) > HIGH_WATER or self._memory.is_short:

@@ -13,7 +13,7 @@ from tests.conftest import Contoso
 from tests.transport.smtpd.conftest import CONTENT, Client, Server
 from transport.models import Delivery
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 # Each would lead outside if somebody read it in another way than we do.
 TRICKS = [

@@ -60,6 +60,7 @@ def assert_alike(one: Callable[[], object], other: Callable[[], object]) -> None
     pytest.fail(f"{first * 1000:.1f} ms and {second * 1000:.1f} ms tell the one from the other")
 
 
+@pytest.mark.slow
 def test_a_log_in_takes_as_long_for_a_name_that_nobody_has(
     server: Server, connectors: dict[str, ReceiveConnector]
 ) -> None:

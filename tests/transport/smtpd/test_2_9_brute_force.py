@@ -9,7 +9,7 @@ import pytest
 from tests.transport.smtpd.conftest import Client, Server
 from transport.smtpd.throttle import LOCK_PAIR
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 ALICE = "alice@contoso.example"
 

@@ -24,6 +24,7 @@ from transport.models import Message, ReceiveConnector
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 REPLY = re.compile(rb"[2-5][0-9]{2}[ -][\x20-\x7e]*\r\n")
+ENHANCED = re.compile(rb"([45])[0-9]{2}[ -]\1\.[0-9]\.[0-9]{1,2} ")  # RFC 2034 3, of the same class
 STATES = [
     b"",
     b"EHLO c\r\n",
@@ -110,6 +111,8 @@ def test_whatever_is_sent_the_daemon_survives_and_answers_in_form(daemon: Daemon
             assert len(line) <= 512
             # What comes back after a connection was cut may end anywhere.
             assert REPLY.fullmatch(line) or not line.endswith(b"\n"), line
+            if line[:1] in b"45" and line.endswith(b"\n"):
+                assert ENHANCED.match(line), line
         accepted += heard.count(b"250 2.6.0 ")
 
     examples()
