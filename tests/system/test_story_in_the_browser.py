@@ -101,7 +101,7 @@ def test_b_a_sender_that_the_world_cannot_answer_is_refused_in_the_composer_and_
     page.get_by_label("Domain", exact=True).fill("exchange.local")
     page.get_by_role("button", name="Add").click()
     page.goto("/mailboxes/")
-    page.get_by_role("link", name="Ann").click()
+    page.get_by_role("link", name="Ann", exact=True).click()
     empty = page.get_by_label("Address", exact=True).nth(1)
     empty.fill("ann@exchange.local")
     page.get_by_label("reply address").nth(1).check()
