@@ -91,6 +91,17 @@ def test_300_clients_that_read_no_replies_hold_up_nobody(daemon: DaemonProcess) 
         assert daemon.peak - before < 64 * MEBIBYTE
 
 
+def test_500_idle_connections_take_less_than_50_mib(daemon: DaemonProcess) -> None:
+    """Half of the design's figure (§10), as a test process may not have a thousand sockets."""
+    assert_serves(daemon)
+    before = daemon.peak
+    with ExitStack() as stack:
+        clients = [stack.enter_context(daemon.connect(source=f"127.0.1.{number // 20 + 1}")) for number in range(500)]
+        assert clients[0].ehlo().startswith("250")
+        assert daemon.peak - before < 50 * MEBIBYTE
+        assert_serves(daemon)
+
+
 def test_half_sent_messages_of_many_clients_go_to_files(daemon: DaemonProcess) -> None:
     """Each has less than what goes to a file by itself; together they have far more than the daemon may."""
     before = daemon.peak
