@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 
 from postroom.console.forms import ConsoleForm
 from postroom.console.paging import paginate
-from postroom.console.requests import ConsoleRequest, actor_of, needs, tenant_of
+from postroom.console.requests import ConsoleRequest, actor_of, allowed, forbidden, needs, tenant_of
 from tenants.access import api_keys, one
 from tenants.actions.keys import create_api_key, revoke_api_key
 from tenants.models import Membership
@@ -49,9 +49,11 @@ class KeyForm(ConsoleForm):
 
 
 @never_cache
-@needs(Permission.MANAGE_KEYS)
+@needs(Permission.VIEW_AUDIT)
 def index(request: ConsoleRequest) -> HttpResponse:
     """Show the keys, and make one; its token is in this answer only."""
+    if request.method == "POST" and not allowed(request, Permission.MANAGE_KEYS):
+        return forbidden(request)
     role = request.membership.role
     form = KeyForm(request.POST or None, by_role=role)
     made: dict[str, Any] = {}

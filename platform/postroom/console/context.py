@@ -39,9 +39,9 @@ NAVIGATION = (
         "receive-connector", _("Receive connectors"), "arrow-down-left", Permission.VIEW, "console:receive-connectors"
     ),
     Entry("usage", _("Usage and limits"), "gauge", Permission.VIEW, "console:usage"),
-    Entry("member", _("Members"), "user", Permission.MANAGE_MEMBERS, "console:members"),
+    Entry("member", _("Members"), "user", Permission.VIEW_AUDIT, "console:members"),
     Entry("history", _("Changes"), "arrow-back-up", Permission.VIEW_AUDIT, "console:history"),
-    Entry("api-key", _("API keys"), "key", Permission.MANAGE_KEYS, "console:api-keys"),
+    Entry("api-key", _("API keys"), "key", Permission.VIEW_AUDIT, "console:api-keys"),
     Entry("organisation", _("Organisation"), "building", Permission.MANAGE_TENANT, "console:organisation"),
     Entry("audit", _("Audit log"), "file-text", Permission.VIEW_AUDIT, "console:audit"),
 )

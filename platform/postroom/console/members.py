@@ -19,7 +19,7 @@ from django.views.decorators.http import require_POST
 
 from postroom.console.forms import ConsoleForm
 from postroom.console.paging import paginate
-from postroom.console.requests import ConsoleRequest, actor_of, needs, tenant_of
+from postroom.console.requests import ConsoleRequest, actor_of, allowed, forbidden, needs, tenant_of
 from postroom.explain import explain_problem
 from postroom.membership_letters import SentInvitation, hand_over_and_tell, invite, invite_again
 from postroom.sign_in.adapters import AccountAdapter
@@ -88,9 +88,11 @@ class HandOverForm(ConsoleForm):
 
 
 @never_cache
-@needs(Permission.MANAGE_MEMBERS)
+@needs(Permission.VIEW_AUDIT)
 def index(request: ConsoleRequest) -> HttpResponse:
     """Show the members and the invitations, and invite somebody. A link that was made is in this answer only."""
+    if request.method == "POST" and not allowed(request, Permission.MANAGE_MEMBERS):
+        return forbidden(request)
     form = InviteForm(request.POST or None, by_role=request.membership.role)
     sent = None
     if request.method == "POST" and form.is_valid():
@@ -149,9 +151,11 @@ def revoke(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     return redirect("console:members")
 
 
-@needs(Permission.MANAGE_MEMBERS)
+@needs(Permission.VIEW_AUDIT)
 def show(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """Show one member, and give another role."""
+    if request.method == "POST" and not allowed(request, Permission.MANAGE_MEMBERS):
+        return forbidden(request)
     row = one(members(request.membership.tenant_id), pk)
     form = RoleForm(request.POST or None, by_role=request.membership.role, row=row)
     if request.method == "POST" and form.is_valid():

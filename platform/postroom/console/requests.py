@@ -58,7 +58,7 @@ def needs(
             if membership is None:
                 return render(request, "console/no_organisation.html", status=403)
             if not any(may(membership.role, permission) for permission in permissions):
-                return render(request, "console/forbidden.html", status=403)
+                return forbidden(request)
             return view(request, *args, **kwargs)  # type: ignore[arg-type]  # the middleware made it one
 
         return guarded
@@ -99,6 +99,11 @@ def actor_of(request: ConsoleRequest) -> Actor:
 
 def allowed(request: ConsoleRequest, permission: Permission) -> bool:
     return may(request.membership.role, permission)
+
+
+def forbidden(request: HttpRequest) -> HttpResponse:
+    """Answer to somebody whose role does not allow it, within a page that shows to some what others may change."""
+    return render(request, "console/forbidden.html", status=403)
 
 
 def next_page(request: HttpRequest, default: str) -> str:

@@ -18,6 +18,7 @@ from tests.walls.routes import all_routes
 
 pytestmark = pytest.mark.django_db
 WRITING = {"post", "put", "patch", "delete"}
+ALL = {"read", "audit", "configure", "steer", "list keys", "keys", "list members", "members", "apps", "send"}
 
 
 def views() -> Iterator[type[Any]]:
@@ -54,10 +55,10 @@ def extra_actions(view: type[Any]) -> list[str]:
 @pytest.mark.parametrize(
     ("role", "allowed"),
     [
-        ("owner", {"read", "audit", "configure", "steer", "keys", "members", "apps", "send"}),
-        ("admin", {"read", "audit", "configure", "steer", "keys", "members", "apps", "send"}),
+        ("owner", ALL),
+        ("admin", ALL),
         ("helpdesk", {"read", "apps"}),
-        ("auditor", {"read", "audit"}),
+        ("auditor", {"read", "audit", "list keys", "list members"}),
         ("mailbox_user", set()),
     ],
 )
@@ -68,8 +69,10 @@ def test_a_keys_role_decides_what_it_reaches(contoso: Contoso, role: str, allowe
         "audit": api.get("audit-events/"),
         "configure": api.post("accepted-domains/", {"domain": "new.example"}),
         "steer": api.post(f"queues/{contoso.tenant.pk}/retry/"),
-        "keys": api.get("api-keys/"),
-        "members": api.get("members/"),
+        "list keys": api.get("api-keys/"),
+        "keys": api.post("api-keys/", {"name": "x", "role": "auditor"}),
+        "list members": api.get("members/"),
+        "members": api.post("invitations/", {"email": "x@elsewhere.example", "role": "auditor"}),
         "apps": api.get(f"mailboxes/{contoso.bob_mailbox.pk}/app-passwords/"),
         "send": api.post("messages/", {}),
     }

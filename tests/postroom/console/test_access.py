@@ -60,9 +60,9 @@ GET: dict[str, set[Permission]] = {
     "mail-attachment": MAIL,
     "audit": {Permission.VIEW_AUDIT},
     "organisations": set(Permission),
-    "members": MEMBERS,
-    "api-keys": {Permission.MANAGE_KEYS},
-    "member": MEMBERS,
+    "members": {Permission.VIEW_AUDIT},
+    "api-keys": {Permission.VIEW_AUDIT},
+    "member": {Permission.VIEW_AUDIT},
     "member-hand-over": TENANT,
     "audit-event": {Permission.VIEW_AUDIT},
     "history": {Permission.VIEW_AUDIT},
@@ -109,7 +109,14 @@ POST: dict[str, set[Permission]] = {
 }
 FOR_ALL = {"sign-in", "sign-out", "invitation", "invitation-open"}
 # Pages that show to some what only others may change: the form is sent to the same address.
-FORMS = {"mailbox": CONFIGURE, "send-connector": CONFIGURE, "receive-connector": CONFIGURE}
+FORMS = {
+    "mailbox": CONFIGURE,
+    "send-connector": CONFIGURE,
+    "receive-connector": CONFIGURE,
+    "members": MEMBERS,
+    "member": MEMBERS,
+    "api-keys": {Permission.MANAGE_KEYS},
+}
 
 
 def version_of(contoso: Contoso) -> ConfigurationVersion:

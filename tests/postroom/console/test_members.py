@@ -53,7 +53,9 @@ def test_the_list_costs_no_query_for_each(
 def test_a_role_is_changed_and_works_at_once(contoso: Contoso, as_alice: Client, as_dora: Client) -> None:
     row = Membership.objects.get(user__email="dora@contoso.example")
     assert as_alice.post(f"/members/{row.pk}/", {"role": "auditor"}).status_code == 302
-    assert as_dora.get("/members/").status_code == 403
+    told = page(as_dora.get("/members/"))  # an auditor sees who there is, and changes nothing
+    assert "Invite somebody" not in told
+    assert as_dora.post("/members/", {"email": "x@elsewhere.example", "role": "auditor"}).status_code == 403
     event = AuditEvent.objects.get(action="membership.set")
     assert (event.before, event.after, event.actor_name) == (
         {"role": "admin"},

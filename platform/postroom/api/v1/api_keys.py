@@ -29,7 +29,7 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
 
 
 class ApiKeyViewSet(ConfigurationViewSet[ApiKey]):
-    needs_to_read = Permission.MANAGE_KEYS
+    needs_to_read = Permission.VIEW_AUDIT
     needs_to_write = Permission.MANAGE_KEYS
     serializer_class = ApiKeySerializer
     queryset = ApiKey.objects.none()

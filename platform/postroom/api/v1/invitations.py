@@ -31,7 +31,7 @@ class InvitationSerializer(serializers.ModelSerializer[Invitation]):
 
 
 class InvitationViewSet(ConfigurationViewSet[Invitation]):
-    needs_to_read = Permission.MANAGE_MEMBERS
+    needs_to_read = Permission.VIEW_AUDIT
     needs_to_write = Permission.MANAGE_MEMBERS
     serializer_class = InvitationSerializer
     queryset = Invitation.objects.none()

@@ -28,7 +28,7 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
 
 
 class MemberViewSet(ConfigurationViewSet[Membership]):
-    needs_to_read = Permission.MANAGE_MEMBERS
+    needs_to_read = Permission.VIEW_AUDIT
     needs_to_write = Permission.MANAGE_MEMBERS
     serializer_class = MemberSerializer
     queryset = Membership.objects.none()
