@@ -77,6 +77,7 @@ class RecipientOutcome:
     host: str = ""
     endpoint: str | None = None
     tls: TlsFacts | None = None
+    dsn_passed_on: bool = False  # the peer speaks RFC 3461, so that telling the sender of success is its task now
 
 
 def status_of(reply: Reply, phase: Phase) -> Outcome:

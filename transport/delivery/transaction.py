@@ -51,10 +51,12 @@ class Transaction:
         self._host = endpoint.host
         self._endpoint = str(endpoint)
         self._tls = tls
+        self._passes_dsn_on = False
         self._settled: dict[int, RecipientOutcome] = {}
 
     def prepare(self, extensions: Extensions) -> None:
         """Make the bytes once: stuffed and normalised, so that the size announced is that of what goes out."""
+        self._passes_dsn_on = "DSN" in extensions
         self.block = data_block(self.message.content)
         self.mail_line = mail_command(self.message, len(self.block) - len(END_OF_DATA), extensions)
         self.rcpt_lines = [rcpt_command(recipient, extensions) for recipient in self.open]
@@ -79,7 +81,15 @@ class Transaction:
         reason_code = reason_code or classify(phase, reply)
         for recipient in recipients:
             self._settled[id(recipient)] = RecipientOutcome(
-                recipient.key, status, reply, phase, reason_code, self._host, self._endpoint, self._tls
+                recipient.key,
+                status,
+                reply,
+                phase,
+                reason_code,
+                self._host,
+                self._endpoint,
+                self._tls,
+                self._passes_dsn_on,
             )
 
     def settle_open(

@@ -33,6 +33,16 @@ def decode_xtext(text: str) -> str:
     return _XTEXT.sub(lambda match: chr(int(match[1], 16)), text)
 
 
+def encode_xtext(text: str) -> str:
+    """Write ASCII text as RFC 3461 4's xtext."""
+    return "".join(c if "!" <= c <= "~" and c not in "+=" else f"+{ord(c):02X}" for c in text)
+
+
+def utf8_address(address: str) -> str:
+    """Write an address as RFC 6533 3's utf-8-addr-xtext, the form for where only 7 bits pass."""
+    return "".join(c if "!" <= c <= "~" and c not in "\\+=" else f"\\x{{{ord(c):X}}}" for c in address)
+
+
 def _message_fields(report: Report) -> bytes:
     envelope_id = display(decode_xtext(report.envelope_id)) if report.envelope_id else ""
     return (
@@ -72,8 +82,7 @@ def _typed_address(address: str) -> str:
         domain = domain_to_a(domain)
     if local.isascii() and domain.isascii():
         return f"rfc822; {local}@{domain}"
-    # RFC 6533 3: utf-8-addr-xtext, the form for 7-bit notifications.
-    return "utf-8; " + "".join(c if "!" <= c <= "~" and c not in "\\+=" else f"\\x{{{ord(c):X}}}" for c in address)
+    return f"utf-8; {utf8_address(address)}"
 
 
 def _diagnostic(reply: Reply) -> bytes:

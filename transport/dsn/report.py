@@ -27,7 +27,16 @@ from transport.message.lines import normalise_newlines
 from transport.message.mailbox import Mailbox, parse_mailbox
 from transport.message.received import rfc5322_date
 
-__all__ = ["Action", "FailedRecipient", "Report", "Side", "compose_delay", "compose_failure", "compose_success"]
+__all__ = [
+    "COMPOSERS",
+    "Action",
+    "FailedRecipient",
+    "Report",
+    "Side",
+    "compose_delay",
+    "compose_failure",
+    "compose_success",
+]
 
 MAX_HEADER: Final = 65_536
 _LONGEST_LINE: Final = 998
@@ -46,6 +55,9 @@ def compose_delay(report: Report, translate: Callable[[str], str] = str) -> byte
 def compose_success(report: Report, translate: Callable[[str], str] = str) -> bytes:
     """Say that the message has been delivered or handed on, to a sender who asked for it (NOTIFY=SUCCESS)."""
     return _compose(report, Kind.SUCCESS, translate)
+
+
+COMPOSERS: Final = {Kind.FAILURE: compose_failure, Kind.DELAY: compose_delay, Kind.SUCCESS: compose_success}
 
 
 def _compose(report: Report, kind: Kind, translate: Callable[[str], str]) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Final
 
-from transport.dsn.facts import FailedRecipient, Report, Side
+from transport.dsn.facts import Action, FailedRecipient, Report, Side
 from transport.message.header import HeaderDigest
 from transport.message.received import rfc5322_date
 from transport.message.words import display
@@ -50,6 +50,10 @@ EXPLANATION_LINE: Final = "Why: {text}"
 FIX_LINE: Final = "What to do: {text}"
 REMOTE_LINE: Final = "The server {host} said:"
 OWN_LINE: Final = "Our server said:"
+DELIVERED_LINE: Final = "Delivered to the mailbox."
+RELAYED_LINE: Final = (
+    "Handed on to {host}, which sends no reports: whether it arrived, we cannot tell. No more will follow."
+)
 MORE_LINE: Final = "… and {count} more, named in the technical part of this notice."
 TIMELINE_LINE: Final = "The whole story of this message: {url}"
 # All message ids, for whoever collects them for translation.
@@ -58,7 +62,7 @@ MESSAGE_IDS: Final = (
     *OPENINGS.values(),
     *SIDES.values(),
     *(NO_SUBJECT, RETRYING, SUBJECT_LINE, SENT_LINE, EXPLANATION_LINE, FIX_LINE, REMOTE_LINE, OWN_LINE, MORE_LINE),
-    TIMELINE_LINE,
+    *(DELIVERED_LINE, RELAYED_LINE, TIMELINE_LINE),
     "Mail delivery",
 )
 
@@ -94,6 +98,9 @@ def _lines(report: Report, kind: Kind, original: HeaderDigest, translate: Transl
 def _recipient_lines(recipient: FailedRecipient, kind: Kind, translate: Translate) -> Iterator[str]:
     yield display(recipient.address)
     if kind == Kind.SUCCESS:
+        host = display(recipient.remote_mta or "")
+        line = RELAYED_LINE if recipient.action is Action.RELAYED and host else DELIVERED_LINE
+        yield "  " + translate(line).format(host=host)
         return
     if recipient.explanation:
         yield "  " + translate(EXPLANATION_LINE).format(text=display(recipient.explanation))

@@ -18,6 +18,7 @@ from typing import Final
 from uuid import UUID
 
 from tenants.limits import PLATFORM, Limits
+from transport.dsn.fields import encode_xtext, utf8_address
 from transport.message.header import HeaderDigest
 from transport.message.received import received_field
 from transport.models.queue import Delivery, queue_id_for
@@ -326,7 +327,8 @@ def _orcpt(recipient: RoutedRecipient) -> str:
     """Return the address before it was resolved, in the form of ORCPT (RFC 3461 4.2, RFC 6533 3)."""
     if recipient.original == recipient.address:
         return ""
-    return f"{'rfc822' if recipient.original.isascii() else 'utf-8'};{recipient.original}"
+    original = recipient.original
+    return f"rfc822;{encode_xtext(original)}" if original.isascii() else f"utf-8;{utf8_address(original)}"
 
 
 def _array_literal(values: Sequence[str]) -> str:

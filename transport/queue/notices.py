@@ -1,4 +1,4 @@
-"""Notices to senders (RFC 3464): what could not be delivered, what is delayed, and when nobody is told (RFC 3461 4.1).
+"""Notices to senders (RFC 3464): what failed, is delayed or arrived, and when nobody is told (RFC 3461 4.1).
 
 A notice is a message like any other: routed by the same function, stored in the transaction that makes it true.
 """
@@ -6,23 +6,21 @@ A notice is a message like any other: routed by the same function, stored in the
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
-from django.utils import translation
-from django.utils.translation import gettext
 from psycopg import AsyncConnection
 
 from tenants.identifiers import uuid7
 from transport.delivery.outcome import Outcome
 from transport.dsn.facts import Action, FailedRecipient, Side
 from transport.dsn.facts import Report as DsnReport
-from transport.dsn.report import compose_delay, compose_failure
+from transport.dsn.report import COMPOSERS
+from transport.dsn.text import Kind, Translate
 from transport.message.encode import InvalidHeader
 from transport.message.header import digest
 from transport.models import EventId, Source
@@ -30,6 +28,7 @@ from transport.queue.claim import ClaimedDelivery, ClaimedMessage
 from transport.queue.configuration import Configuration
 from transport.queue.intake import Accepted, Arrival, accept
 from transport.queue.outcomes import Report, Result, Verdict
+from transport.queue.reader import Reader, language_asked_for, read_reader, translator
 from transport.queue.snapshots import adecide
 from transport.routing.envelope import Envelope, Origin, notice_client
 from transport.routing.reasons import explain
@@ -45,25 +44,34 @@ MAX_RETURNED: Final = 100_000  # octets of the original that are looked at; beyo
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A notice ready to be stored, or the event that says why there is none."""
+    """A notice ready to be stored, or the event that says why there is none; `about` recipients that fared so."""
 
-    accepted: tuple[Accepted, ...]
-    events: tuple[TrackingRow, ...]
+    accepted: tuple[Accepted, ...] = ()
+    events: tuple[TrackingRow, ...] = ()
+    about: Outcome = Outcome.PERMANENT
 
 
-async def prepare_notices(connection: AsyncConnection[Any], reports: Iterable[Report]) -> dict[UUID, Notice]:
-    """Return the failure notice of each message that has one coming, composed and routed; stores nothing."""
-    failed = [report for report in reports if report.has_failed]
-    if not failed:
-        return {}
+async def prepare_notices(connection: AsyncConnection[Any], reports: Sequence[Report]) -> list[list[Notice]]:
+    """Return for each report the notices that it has coming, composed and routed; stores nothing."""
+    told = [report for report in reports if report.may_be_told]
+    if not told:
+        return [[] for _ in reports]
     office = NoticeOffice(connection)
-    missing = [report.message.id for report in failed if report.content is None]
+    missing = [report.message.id for report in told if report.content is None]
     originals = await load_originals(connection, missing) if missing else {}
-    notices = {}
-    for report in failed:
+    prepared = []
+    for report in reports:
         original = originals.get(report.message.id, b"") if report.content is None else report.content
-        results = report.with_status(Outcome.PERMANENT)
-        notices[report.message.id] = await office.failure(report.message, results, original, report.at)
+        prepared.append(await _notices_of(office, report, original) if report.may_be_told else [])
+    return prepared
+
+
+async def _notices_of(office: NoticeOffice, report: Report, original: bytes) -> list[Notice]:
+    notices = []
+    if failed := report.with_status(Outcome.PERMANENT):
+        notices.append(await office.failure(report.message, failed, original, report.at))
+    if delivered := report.with_status(Outcome.DELIVERED):
+        notices.append(await office.success(report.message, delivered, original, report.at))
     return notices
 
 
@@ -83,7 +91,6 @@ class NoticeOffice:
     def __init__(self, connection: AsyncConnection[Any]) -> None:
         self._connection = connection
         self._configuration = Configuration()
-        self._languages: dict[UUID, str] = {}
 
     async def failure(
         self, message: ClaimedMessage, results: Sequence[Result], original: bytes, at: datetime
@@ -92,7 +99,22 @@ class NoticeOffice:
         wanted = [result for result in results if wants(result.delivery, "FAILURE")]
         if why := suppression(message, wanted):
             return _suppressed(message, results, why, at)
-        return await self._write(message, wanted, original, at, None)
+        return await self._write(message, wanted, original, at, Kind.FAILURE)
+
+    async def success(
+        self, message: ClaimedMessage, results: Sequence[Result], original: bytes, at: datetime
+    ) -> Notice:
+        """Tell a sender who asked what is in its mailbox, or with a next hop that will not tell (RFC 3461 5.2)."""
+        wanted = [
+            result for result in results if asks_for_success(result.delivery) and not result.verdict.dsn_passed_on
+        ]
+        if not wanted:
+            return Notice(about=Outcome.DELIVERED)
+        if why := suppression(message, wanted):
+            notice = _suppressed(message, wanted, why, at)
+        else:
+            notice = await self._write(message, wanted, original, at, Kind.SUCCESS)
+        return replace(notice, about=Outcome.DELIVERED)
 
     async def delay(
         self, message: ClaimedMessage, results: Sequence[Result], original: bytes, at: datetime, until: datetime
@@ -100,20 +122,29 @@ class NoticeOffice:
         """Tell the sender that we are still trying, and until when."""
         wanted = [result for result in results if wants(result.delivery, "DELAY")]
         if suppression(message, wanted):
-            return Notice((), ())
-        return await self._write(message, wanted, original, at, until)
+            return Notice()
+        return await self._write(message, wanted, original, at, Kind.DELAY, until)
 
     async def _write(
-        self, message: ClaimedMessage, results: Sequence[Result], original: bytes, at: datetime, until: datetime | None
+        self,
+        message: ClaimedMessage,
+        results: Sequence[Result],
+        original: bytes,
+        at: datetime,
+        kind: Kind,
+        until: datetime | None = None,
     ) -> Notice:
         routing = await self._route(message)
         if routing.refused:
             reason = routing.refused[0].refusal.reason_code if routing.refused[0].refusal else "notice.undeliverable"
             return _suppressed(message, results, reason, at)
-        with _language(await self._language_of(message.tenant_id)):
-            report = self._report(message, results, original, at, until)
+        reader = await read_reader(
+            self._connection, message.tenant_id, routing, message.id, language_asked_for(original)
+        )
+        with translator(reader.language) as translate:
+            report = self._report(message, results, original, at, kind, until, reader, translate)
             try:
-                content = compose_delay(report, gettext) if until else compose_failure(report, gettext)
+                content = COMPOSERS[kind](report, translate)
             except InvalidHeader:
                 logger.warning("No notice about %s: its sender cannot be written to.", message.id)
                 return _suppressed(message, results, "notice.undeliverable", at)
@@ -126,7 +157,7 @@ class NoticeOffice:
             reference=str(message.id),
         )
         accepted = accept(arrival, content, digest(content), routing, self._configuration.terms)
-        return Notice(accepted, (_told(message, results, accepted, at, "delay" if until else "failure"),))
+        return Notice(accepted, (_told(message, results, accepted, at, kind.value),))
 
     async def _route(self, message: ClaimedMessage) -> Routing:
         client = notice_client(message.tenant_id)
@@ -139,15 +170,16 @@ class NoticeOffice:
 
         return await adecide(self._connection, self._configuration, decide)
 
-    async def _language_of(self, tenant_id: UUID) -> str:
-        if tenant_id not in self._languages:
-            cursor = await self._connection.execute("SELECT language FROM tenants_tenant WHERE id = %s", [tenant_id])
-            row = await cursor.fetchone()
-            self._languages[tenant_id] = row[0] if row else "en"
-        return self._languages[tenant_id]
-
     def _report(
-        self, message: ClaimedMessage, results: Sequence[Result], original: bytes, at: datetime, until: datetime | None
+        self,
+        message: ClaimedMessage,
+        results: Sequence[Result],
+        original: bytes,
+        at: datetime,
+        kind: Kind,
+        until: datetime | None,
+        reader: Reader,
+        translate: Translate,
     ) -> DsnReport:
         hostname = settings.POSTROOM_HOSTNAME
         return DsnReport(
@@ -156,13 +188,15 @@ class NoticeOffice:
             sender=message.sender,
             message_id=f"<{uuid7()}@{hostname}>",
             date=at,
-            recipients=tuple(_failed(result, delayed=until is not None) for result in results),
+            recipients=tuple(_recipient(result, kind, at, translate) for result in results),
             original=original,
             arrival_date=message.received_at,
             envelope_id=message.envid or None,
             will_retry_until=until,
+            timeline_url=reader.timeline_url,
             max_original=MAX_RETURNED,
-            headers_only=message.ret.upper() == "HDRS" or until is not None,
+            # RFC 3461 4.3: what RET says is about failures; of what arrives or may yet, the header is enough.
+            headers_only=message.ret.upper() == "HDRS" or kind is not Kind.FAILURE,
             # Raw UTF-8 in a header may only travel in message/global (RFC 6532 3.7): such a header is quoted instead.
             allow_8bit=not message.smtputf8,
         )
@@ -177,6 +211,10 @@ class NoticeOffice:
 def wants(delivery: ClaimedDelivery, what: str) -> bool:
     """RFC 3461 4.1: without NOTIFY we tell of failures and may tell of delays; with it, only of what it names."""
     return not delivery.notify or what in {word.strip() for word in delivery.notify.upper().split(",")}
+
+
+def asks_for_success(delivery: ClaimedDelivery) -> bool:
+    return "SUCCESS" in {word.strip() for word in delivery.notify.upper().split(",")}
 
 
 def suppression(message: ClaimedMessage, wanted: Sequence[Result]) -> str:
@@ -201,10 +239,12 @@ def _told(
     return event(message.story, EventId.DSN, Source.DSN, [message.sender], at=at, reference=reference, detail=detail)
 
 
-def _failed(result: Result, *, delayed: bool) -> FailedRecipient:
+def _recipient(result: Result, kind: Kind, at: datetime, translate: Translate) -> FailedRecipient:
+    if kind is Kind.SUCCESS:
+        return _reached(result, at)
     verdict, delivery = result.verdict, result.delivery
-    words = verdict.words
-    explanation = explain(verdict.reason, translate=gettext, **facts_of(verdict, delivery.recipient))
+    words, delayed = verdict.words, kind is Kind.DELAY
+    explanation = explain(verdict.reason, translate=translate, **facts_of(verdict, delivery.recipient))
     # Time ran out for all alike: on whose side the cause lies, the error says that stood in the way.
     side = explain(verdict.cause_reason).side if verdict.cause_reason else explanation.side
     return FailedRecipient(
@@ -221,6 +261,20 @@ def _failed(result: Result, *, delayed: bool) -> FailedRecipient:
     )
 
 
+def _reached(result: Result, at: datetime) -> FailedRecipient:
+    verdict, delivery = result.verdict, result.delivery
+    in_mailbox = verdict.source is Source.STOREDRIVER
+    return FailedRecipient(
+        address=delivery.recipient,
+        reply=verdict.words,
+        action=Action.DELIVERED if in_mailbox else Action.RELAYED,
+        status=verdict.words.enhanced,
+        orcpt=delivery.original_recipient or None,
+        remote_mta=verdict.host or None,
+        last_attempt_at=at,
+    )
+
+
 def facts_of(verdict: Verdict, recipient: str) -> Mapping[str, Any]:
     """Return what the registry's texts may name."""
     return {
@@ -231,9 +285,3 @@ def facts_of(verdict: Verdict, recipient: str) -> Mapping[str, Any]:
         "phase": verdict.phase,
         "reply": verdict.words,
     }
-
-
-@contextmanager
-def _language(code: str) -> Iterator[None]:
-    with translation.override(code):
-        yield

@@ -33,6 +33,7 @@ class Verdict:
     tls: TlsFacts | None = None
     cause: str = ""  # of what the queue itself decides: the error that stood in the way until then
     cause_reason: str = ""
+    dsn_passed_on: bool = False  # the next hop tells the sender of success, where that was asked for (RFC 3461 5.2)
 
     @property
     def words(self) -> Reply:
@@ -86,6 +87,11 @@ class Report:
     def has_failed(self) -> bool:
         return any(result.verdict.status is Outcome.PERMANENT for result in self.results)
 
+    @property
+    def may_be_told(self) -> bool:
+        """Whether a notice may come of it, which quotes the message."""
+        return self.has_failed or any("SUCCESS" in result.delivery.notify.upper() for result in self.results)
+
 
 @dataclass(frozen=True, slots=True)
 class QueueChange:
@@ -115,6 +121,7 @@ def verdict_of(outcome: RecipientOutcome) -> Verdict:
         host=outcome.host,
         endpoint=outcome.endpoint or "",
         tls=outcome.tls,
+        dsn_passed_on=outcome.dsn_passed_on,
     )
 
 

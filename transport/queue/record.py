@@ -80,21 +80,22 @@ async def record(
 
 
 async def write_reports(
-    connection: AsyncConnection[Any], reports: Sequence[Report], notices: Mapping[UUID, Notice]
+    connection: AsyncConnection[Any], reports: Sequence[Report], notices: Sequence[Sequence[Notice]]
 ) -> None:
-    """Record attempts inside the caller's transaction; `notices` were prepared before it."""
+    """Record attempts inside the caller's transaction; `notices` were prepared before it, some for each report."""
     matched = _Matched(frozenset(await _finish(connection, reports)), dict(await _postpone(connection, reports)))
     removed = [delivery for delivery, pending in matched.pending.items() if pending == Delivery.Pending.REMOVE]
     if removed:
         await connection.execute(_DROP, [removed])
     events = [row for report in reports for row in _events(report, matched)]
-    due = [notices[report.message.id] for report in reports if _has_notice(report, matched, notices)]
+    due = [
+        notice
+        for report, prepared in zip(reports, notices, strict=True)
+        for notice in prepared
+        if any(result in matched for result in report.with_status(notice.about))
+    ]
     await ainsert_events(connection, [*events, *(row for notice in due for row in notice.events)])
     await astore(connection, [accepted for notice in due for accepted in notice.accepted])
-
-
-def _has_notice(report: Report, matched: _Matched, notices: Mapping[UUID, Notice]) -> bool:
-    return report.message.id in notices and any(result in matched for result in report.with_status(Outcome.PERMANENT))
 
 
 async def _finish(connection: AsyncConnection[Any], reports: Sequence[Report]) -> list[UUID]:

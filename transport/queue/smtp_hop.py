@@ -160,7 +160,7 @@ class SmtpHop(Hop):
         milliseconds = round((time.monotonic() - started) * 1000)
         report = Report(message, batch.lease_id, results, at, connector.name, milliseconds)
         # A notice quotes the beginning at most; the recorder's line must not hold whole messages.
-        return replace(report, content=content[: MAX_RETURNED + 1]) if content and report.has_failed else report
+        return replace(report, content=content[: MAX_RETURNED + 1]) if content and report.may_be_told else report
 
     async def _judge(self, batch: Claim, reports: list[Report], opened: SmtpConnection) -> None:
         """Say of the queue what its messages met with, where not one got through."""
