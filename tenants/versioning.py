@@ -38,7 +38,7 @@ class Restoration:
 
 
 class Notes(Protocol):
-    def __call__(self, current: Any, picture: Picture, actor_kind: str, /) -> Sequence[str]: ...
+    def __call__(self, current: Any, picture: Picture, actor: Actor, /) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True, slots=True)

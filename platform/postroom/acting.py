@@ -68,7 +68,8 @@ class Acting:
         """Return who acts, as the audit log names them."""
         assert isinstance(request.user, User)
         name = f"{request.user.email} acting as {_WORDS[self.role]}"
-        return Actor("operator", self.operator_id, name[:320], request.META.get("REMOTE_ADDR") or None)
+        address = request.META.get("REMOTE_ADDR") or None
+        return Actor("operator", self.operator_id, name[:320], address, is_acting=True)
 
 
 def begin(request: HttpRequest, *, tenant: Tenant, role: str, minutes: int, reason: str) -> Acting:

@@ -16,6 +16,13 @@ class Actor:
     client_address: str | None = None
     # While an object is brought back to an earlier version: its id and the version's number, for the audit log.
     reverting: tuple[str, int] | None = None
+    # An operator in a tenant's console: told as an operator, with no more rights than the tenant's own people have.
+    is_acting: bool = False
+
+    @property
+    def has_operators_rights(self) -> bool:
+        """Return whether what only the platform decides is this one's to decide."""
+        return self.kind in {"operator", "system"} and not self.is_acting
 
     @classmethod
     def user(cls, user: User, client_address: str | None = None) -> Actor:

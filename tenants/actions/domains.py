@@ -187,7 +187,7 @@ def _restore(asked: Restoration) -> AcceptedDomain:
     return change_accepted_domain(actor=asked.actor, domain=asked.current, **changes)
 
 
-def _notes(current: AcceptedDomain | None, picture: Picture, actor_kind: str) -> list[str]:
+def _notes(current: AcceptedDomain | None, picture: Picture, actor: Actor) -> list[str]:
     notes = []
     if current is None:
         notes.append(gettext("The domain has to be verified again, with a new record."))

@@ -214,7 +214,7 @@ def _restore(asked: Restoration) -> Mailbox:
     return change_mailbox(actor=asked.actor, mailbox=asked.current, **changes)
 
 
-def _notes(current: Mailbox | None, picture: Picture, actor_kind: str) -> list[str]:
+def _notes(current: Mailbox | None, picture: Picture, actor: Actor) -> list[str]:
     if current is not None:
         return [gettext("Letters, passwords and the log-in stay as they are.")]
     return [

@@ -73,11 +73,7 @@ def create_receive_connector(
 def change_receive_connector(*, actor: Actor, connector: ReceiveConnector, **fields: Any) -> ReceiveConnector:
     """Change a connector. New ranges of a tenant's wait for an operator's approval again."""
     before = snapshot(connector)
-    ranges = list(connector.remote_ranges)
     _write(actor, connector, fields)
-    if connector.tenant_id and connector.remote_ranges != ranges and actor.kind != "operator":
-        connector.approved_at = None
-        connector.save(update_fields=["approved_at"])
     after = snapshot(connector)
     audit(
         actor=actor,
@@ -145,12 +141,12 @@ def ensure_default_receive_connectors(*, actor: Actor) -> None:
     )
 
 
-def _fields_of(actor_kind: str) -> set[str]:
-    return OPERATORS_FIELDS if actor_kind in {"operator", "system"} else TENANTS_FIELDS
+def _fields_of(actor: Actor) -> set[str]:
+    return OPERATORS_FIELDS if actor.has_operators_rights else TENANTS_FIELDS
 
 
 def _write(actor: Actor, connector: ReceiveConnector, fields: dict[str, Any]) -> None:
-    allowed = _fields_of(actor.kind)
+    allowed, ranges = _fields_of(actor), list(connector.remote_ranges)
     for name, value in fields.items():
         if name not in allowed:
             raise Problem("api.unknown_field", field=name, name=name)
@@ -165,6 +161,8 @@ def _write(actor: Actor, connector: ReceiveConnector, fields: dict[str, Any]) ->
     check_bounds(connector, RECEIVE)
     connector.bindings = [_binding(text) for text in connector.bindings]
     connector.remote_ranges = [_range(connector, text) for text in connector.remote_ranges]
+    if connector.tenant_id and connector.remote_ranges != ranges and not actor.has_operators_rights:
+        connector.approved_at = None
     for field, known in (
         ("auth_mechanisms", AUTH_MECHANISMS),
         ("permission_groups", PERMISSION_GROUPS),
@@ -218,7 +216,7 @@ def _changed(connector: ReceiveConnector) -> None:
 
 
 def _restore(asked: Restoration) -> ReceiveConnector:
-    allowed = _fields_of(asked.actor.kind)
+    allowed = _fields_of(asked.actor)
     changes = {name: value for name, value in asked.changes.items() if name in allowed}
     if asked.current is None:
         return create_receive_connector(actor=asked.actor, tenant=asked.tenant, pk=asked.object_id, **changes)
@@ -227,11 +225,11 @@ def _restore(asked: Restoration) -> ReceiveConnector:
     return change_receive_connector(actor=asked.actor, connector=asked.current, **changes)
 
 
-def _notes(current: ReceiveConnector | None, picture: Picture, actor_kind: str) -> list[str]:
+def _notes(current: ReceiveConnector | None, picture: Picture, actor: Actor) -> list[str]:
     notes = []
     if current is None or list(current.remote_ranges) != picture["remote_ranges"]:
         notes.append(gettext("The address ranges wait for the operator's approval again."))
-    if OPERATORS_FIELDS - _fields_of(actor_kind):
+    if OPERATORS_FIELDS - _fields_of(actor):
         notes.append(gettext("What only the operator sets stays as it is, whatever the version says."))
     return notes
 

@@ -259,7 +259,7 @@ def _restore(asked: Restoration) -> SendConnector:
     return change_send_connector(actor=asked.actor, connector=asked.current, **changes)
 
 
-def _notes(current: SendConnector | None, picture: Picture, actor_kind: str) -> list[str]:
+def _notes(current: SendConnector | None, picture: Picture, actor: Actor) -> list[str]:
     if current is None:
         lost = gettext("The password for the smart host was not kept: give it again.")
         return [lost] if picture["auth"] != SendConnector.Auth.NONE else []

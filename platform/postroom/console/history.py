@@ -164,7 +164,7 @@ def _version_page(request: ConsoleRequest, row: ConfigurationVersion, told: Expl
     present = kind.settings(current) if current is not None else None
     wanted = pending_changes(row, current) if row.picture is not None else {}
     back = [Change(name, (present or {}).get(name), value) for name, value in wanted.items()]
-    notes = kind.notes(current, row.picture, actor_of(request).kind) if row.picture is not None else []
+    notes = kind.notes(current, row.picture, actor_of(request)) if row.picture is not None else []
     context: dict[str, Any] = {
         "row": shown,
         "version": row,

@@ -48,7 +48,7 @@ def switch(request: HttpRequest) -> HttpResponse:
 def leave(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     """End one's own membership of an organisation, which need not be the one that one works in."""
     entry = next((one for one in request.memberships if one.tenant_id == pk), None)
-    if entry is None:
+    if entry is None or request.acting is not None:  # an operator who acts there is no member
         raise Http404
     try:
         with scope(entry.tenant_id):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from tests import factories
 from tests.conftest import Contoso
@@ -106,3 +107,13 @@ def test_the_operators_listeners_are_not_a_tenants_business(contoso: Contoso, as
     row = factories.make_receive_connector(None, name="Default Frontend")
     assert "Default Frontend" not in page(as_alice.get("/receive-connectors/"))
     assert as_alice.get(f"/receive-connectors/{row.pk}/").status_code == 404
+
+
+def test_new_ranges_wait_for_an_operator_again(contoso: Contoso, as_alice: Client) -> None:
+    approved = factories.make_receive_connector(
+        contoso.tenant, remote_ranges=["192.0.2.0/28"], approved_at=timezone.now()
+    )
+    body = {"name": approved.name, "ranges": "198.51.100.1", "max_size_mb": 10, "enabled": "on"}
+    assert as_alice.post(f"/receive-connectors/{approved.pk}/", body).status_code == 302
+    row = ReceiveConnector.objects.get(pk=approved.pk)
+    assert (row.remote_ranges, row.approved_at) == (["198.51.100.1"], None)

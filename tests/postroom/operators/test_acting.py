@@ -14,7 +14,7 @@ from postroom.acting import SESSION_ACTING
 from tenants.models import AcceptedDomain, AuditEvent, Mailbox, User
 from tests import factories
 from tests.conftest import Contoso
-from transport.models import SendConnector
+from transport.models import ReceiveConnector, SendConnector
 
 pytestmark = pytest.mark.django_db
 
@@ -116,3 +116,24 @@ def test_nobody_else_steps_in_or_is_shown_a_banner(as_alice: Client, contoso: Co
     assert "acting" not in as_alice.session
     assert "as an operator" not in as_alice.get(reverse("console:accepted-domains")).content.decode()
     assert as_alice.post(reverse("acting-end"))["Location"] == "/"
+
+
+def test_an_acting_administrator_approves_no_ranges(as_operator: Client, contoso: Contoso) -> None:
+    """What counts for the tenant's own people counts for whoever acts in their place; the admin is for approvals."""
+    approved = factories.make_receive_connector(
+        contoso.tenant, remote_ranges=["192.0.2.0/28"], approved_at=timezone.now()
+    )
+    step_in(as_operator, contoso, "acting_admin")
+    body = {"name": approved.name, "ranges": "198.51.100.1", "max_size_mb": 10, "enabled": "on"}
+    path = reverse("console:receive-connector", args=[approved.pk])
+    assert as_operator.post(path, body).status_code == 302
+    row = ReceiveConnector.objects.get(pk=approved.pk)
+    assert (row.remote_ranges, row.approved_at) == (["198.51.100.1"], None)
+
+
+def test_who_acts_there_is_no_member_to_leave(as_operator: Client, contoso: Contoso, operator: User) -> None:
+    path = reverse("console:organisation-leave", args=[contoso.tenant.pk])
+    step_in(as_operator, contoso, "acting_admin")
+    assert as_operator.post(path).status_code == 404
+    factories.make_membership(contoso.tenant, operator)
+    assert as_operator.post(path).status_code == 404

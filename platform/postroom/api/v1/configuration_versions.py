@@ -126,7 +126,7 @@ class ConfigurationVersionViewSet(ReadViewSet[ConfigurationVersion]):
         if not self.key.is_operator and not may(self.key.role, kind.permission):
             raise permission_lacking(self.key.role, kind.permission)
         before = kind.settings(current) if current is not None else None
-        notes = kind.notes(current, row.picture, self.actor.kind) if row.picture is not None else []
+        notes = kind.notes(current, row.picture, self.actor) if row.picture is not None else []
         made = revert_to_version(actor=self.actor, version=row, secret=asked.validated_data.get("password"))
         changes = changes_between(before, kind.settings(made))
         told = {"object_type": row.object_type, "object_id": row.object_id, "changes": changes, "notes": notes}
