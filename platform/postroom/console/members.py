@@ -7,7 +7,6 @@ from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -18,11 +17,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from postroom.console.forms import ConsoleForm
+from postroom.console.identity import check_who_it_is
 from postroom.console.paging import paginate
 from postroom.console.requests import ConsoleRequest, actor_of, allowed, forbidden, needs, tenant_of
 from postroom.explain import explain_problem
 from postroom.membership_letters import SentInvitation, hand_over_and_tell, invite, invite_again
-from postroom.sign_in.adapters import AccountAdapter
 from tenants.access import invitations, members, members_with_second_factor, one
 from tenants.actions.invitations import ROLES, revoke_invitation
 from tenants.actions.memberships import change_role, remove_member
@@ -30,7 +29,6 @@ from tenants.actions.tenants import change_tenant
 from tenants.models import Invitation, Membership
 from tenants.permissions import Permission, may_grant
 from tenants.problems import Problem
-from tenants.scope import no_tenant
 
 SHOWN_INVITATIONS = 200
 
@@ -198,7 +196,7 @@ def hand_over(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     form = HandOverForm(request.POST or None, has_password=request.user.has_usable_password())
     if request.method == "POST" and form.is_valid():
         try:
-            _check_who_it_is(request, form.cleaned_data.get("password"))
+            check_who_it_is(request, form.cleaned_data.get("password"))
             hand_over_and_tell(actor=actor_of(request), tenant=tenant_of(request), owner=request.user, to=row)
         except Problem as problem:
             form.add_problem(problem)
@@ -212,25 +210,6 @@ def hand_over(request: ConsoleRequest, pk: UUID) -> HttpResponse:
 def _back(request: ConsoleRequest, row: Membership) -> HttpResponse:
     """Go back to the list, which is no place any more for those who took it from themselves."""
     return redirect("console:overview" if row.user == request.user else "console:members")
-
-
-def _check_who_it_is(request: ConsoleRequest, password: str | None) -> None:
-    """Refuse whoever does not know the password; None stands for somebody who has none and signed in otherwise.
-
-    Wrong tries are counted with those at the sign-in page, which is no tenant's business.
-    """
-    door = AccountAdapter(request)
-    if password is None:
-        if door.is_reauthentication_required(app="account"):
-            raise Problem("member.sign_in_again")
-        return
-    try:
-        with no_tenant():
-            is_right = door.reauthenticate(request.user, password)
-    except ValidationError as error:
-        raise Problem("member.too_many_tries", field="password", why=" ".join(error.messages)) from None
-    if not is_right:
-        raise Problem("member.wrong_password", field="password")
 
 
 def _list_page(request: ConsoleRequest, form: InviteForm, sent: SentInvitation | None) -> HttpResponse:

@@ -18,6 +18,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from postroom.console.forms import ConsoleForm
+from postroom.console.identity import check_who_it_is
 from postroom.console.requests import ConsoleRequest, actor_of, needs, tenant_of
 from postroom.explain import explain_problem
 from postroom.lifecycle_letters import ask_deletion_and_tell, keep_tenant_and_tell
@@ -56,6 +57,12 @@ class DeletionForm(ConsoleForm):
         help_text=gettext_lazy("To be sure that it is you."),
     )
 
+    def __init__(self, data: Any = None, *, has_password: bool) -> None:
+        super().__init__(data)
+        self.has_password = has_password
+        if not has_password:
+            del self.fields["password"]
+
 
 @needs(Permission.MANAGE_TENANT)
 def show(request: ConsoleRequest) -> HttpResponse:
@@ -79,11 +86,10 @@ def show(request: ConsoleRequest) -> HttpResponse:
 def delete(request: ConsoleRequest) -> HttpResponse:
     """Plan the deletion, after one's own password was given again and the short name typed."""
     tenant = tenant_of(request)
-    form = DeletionForm(request.POST)
+    form = DeletionForm(request.POST, has_password=request.user.has_usable_password())
     if form.is_valid():
         try:
-            if not request.user.check_password(form.cleaned_data["password"]):
-                raise Problem("member.wrong_password", field="password")
+            check_who_it_is(request, form.cleaned_data.get("password"))
             row = ask_deletion_and_tell(actor=actor_of(request), tenant=tenant, confirm=form.cleaned_data["confirm"])
         except Problem as problem:
             form.add_problem(problem)
@@ -115,7 +121,7 @@ def _page(
     deletion: DeletionForm | None = None,
 ) -> HttpResponse:
     form = form or OrganisationForm(tenant=tenant)
-    deletion = deletion or DeletionForm()
+    deletion = deletion or DeletionForm(has_password=request.user.has_usable_password())
     context = {"tenant": tenant, "form": form, "deletion": deletion, "days": settings.POSTROOM_DELETION_DAYS}
     is_wrong = form.errors or form.problem or deletion.errors or deletion.problem
     return render(request, "console/organisation/show.html", context, status=422 if is_wrong else 200)

@@ -88,3 +88,23 @@ async def test_as_it_is_deployed_the_file_is_sent_while_it_is_read(contoso: Cont
     await sync_to_async(connections.close_all)()  # of the thread that read them
     assert len(parts) > 2
     assert zipfile.ZipFile(BytesIO(b"".join(parts))).testzip() is None
+
+
+def test_the_password_before_a_deletion_is_not_to_be_guessed(contoso: Contoso, as_alice: Client) -> None:
+    for number in range(6):
+        as_alice.post(f"{PATH}delete/", {"confirm": "contoso", "password": f"guess {number}"})
+    answer = as_alice.post(f"{PATH}delete/", {"confirm": "contoso", "password": PASSWORD})
+    assert (answer.status_code, b"Too many tries" in answer.content) == (422, True)
+    assert not Tenant.objects.get(slug="contoso").is_to_be_deleted
+
+
+def test_who_has_no_password_and_signed_in_long_ago_signs_in_again_before_a_deletion(
+    contoso: Contoso, as_alice: Client
+) -> None:
+    contoso.alice.set_unusable_password()
+    contoso.alice.save()
+    as_alice.force_login(contoso.alice)
+    assert 'name="confirm"' in page(as_alice.get(PATH))
+    answer = as_alice.post(f"{PATH}delete/", {"confirm": "contoso"})
+    assert (answer.status_code, b"ign in again" in answer.content) == (422, True)
+    assert not Tenant.objects.get(slug="contoso").is_to_be_deleted
