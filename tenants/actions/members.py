@@ -11,9 +11,12 @@ from tenants.access import belongs_elsewhere
 from tenants.actions.actor import Actor
 from tenants.actions.audit import audit
 from tenants.actions.mailboxes import change_mailbox, release_log_in
+from tenants.actions.second_factors import remove_second_factors
+from tenants.actions.sessions import end_sessions
 from tenants.actions.tenants import check_password_strength
 from tenants.models import Mailbox, Membership, User
 from tenants.problems import Problem, constraint_problems
+from tenants.scope import operator_scope
 
 
 @transaction.atomic
@@ -32,8 +35,7 @@ def give_log_in(*, actor: Actor, mailbox: Mailbox, password: str) -> User:
         with constraint_problems({"tenants_user_email_key": Problem("user.email_taken", email=email)}):
             user = User.objects.create_user(email, password, name=mailbox.display_name[:200])
     elif user.is_active and not _is_member(mailbox, user) and not belongs_elsewhere(user, mailbox.tenant_id):
-        user.set_password(password)
-        user.save(update_fields=["password"])
+        _take_over(actor, user, password)
     else:
         raise Problem("user.email_taken", email=email)
     Membership.objects.create(tenant_id=mailbox.tenant_id, user=user, role=Membership.Role.MAILBOX_USER)
@@ -70,6 +72,18 @@ def take_log_in_away(*, actor: Actor, mailbox: Mailbox) -> Mailbox:
     """Leave a mailbox with its letters and without anybody who reads them."""
     release_log_in(actor=actor, mailbox=mailbox)
     return change_mailbox(actor=actor, mailbox=mailbox, user=None)
+
+
+def _take_over(actor: Actor, user: User, password: str) -> None:
+    """Give a log-in that belongs nowhere to whoever has its address now: nothing of before opens it, no passkey either.
+
+    What guards a log-in is no tenant's to see, so that this steps out of the tenant's scope.
+    """
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    with operator_scope():
+        remove_second_factors(actor=actor, user=user)
+        end_sessions(user=user)
 
 
 def resettable(mailbox: Mailbox) -> bool:

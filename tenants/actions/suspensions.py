@@ -16,6 +16,7 @@ from django.utils import timezone
 from tenants.actions.actor import Actor
 from tenants.actions.audit import audit, snapshot
 from tenants.actions.sessions import end_sessions
+from tenants.actions.tenants import check_other_owner
 from tenants.models import AcceptedDomain, Mailbox, Membership, Suspendable, SuspensionMode, Tenant, User
 from tenants.names import printable_name
 from tenants.problems import Problem
@@ -118,11 +119,8 @@ def suspend_member(*, actor: Actor, membership: Membership, reason: str) -> Memb
     """Keep a member out of this organisation alone; their mailbox is a thing of its own and goes on."""
     if actor.id == str(membership.user_id):
         raise Problem("user.suspends_self")
-    active_owners = Membership.objects.filter(
-        tenant_id=membership.tenant_id, role=Membership.Role.OWNER, suspended_at__isnull=True
-    )
-    if membership.role == Membership.Role.OWNER and not active_owners.exclude(pk=membership.pk).exists():
-        raise Problem("user.last_owner", field="role")
+    if membership.role == Membership.Role.OWNER:
+        check_other_owner(membership)
     before = _picture(membership)
     mark_suspended(membership, actor=actor, reason=reason, mode="")
     membership.save(update_fields=[*FACTS])

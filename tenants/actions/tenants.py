@@ -155,9 +155,8 @@ def set_user(
 def set_membership(*, actor: Actor, tenant: Tenant, user: User, role: str | None) -> Membership | None:
     """Give a user a role in a tenant, or take it away with None. The last owner stays."""
     row = Membership.objects.filter(tenant=tenant, user=user).first()
-    loses_owner = row is not None and row.role == Membership.Role.OWNER and role != Membership.Role.OWNER
-    if loses_owner and not _other_owners(tenant, user):
-        raise Problem("user.last_owner", field="role")
+    if row is not None and row.role == Membership.Role.OWNER and role != Membership.Role.OWNER:
+        check_other_owner(row)
     before = {"role": row.role} if row else None
     if role is None:
         if row is not None:
@@ -175,7 +174,7 @@ def _restore(asked: Restoration) -> Tenant:
     return change_tenant(actor=asked.actor, tenant=asked.current, **asked.changes)
 
 
-def _notes(current: Tenant | None, picture: Picture, actor_kind: str) -> list[str]:
+def _notes(current: Tenant | None, picture: Picture, actor: Actor) -> list[str]:
     return [gettext("Limits and status are the operator's, and stay as they are.")]
 
 
@@ -192,7 +191,12 @@ register(
 )
 
 
-def _other_owners(tenant: Tenant, user: User) -> list[Membership]:
-    """Return the owners beside this one. All are locked, so that two cannot go at once and leave nobody."""
-    owners = Membership.objects.filter(tenant=tenant, role=Membership.Role.OWNER).order_by("pk").select_for_update()
-    return [row for row in owners if row.user_id != user.pk and not row.is_suspended]
+def check_other_owner(owner: Membership) -> None:
+    """Raise Problem("user.last_owner") where nobody but this owner could act for the organisation.
+
+    All owners are locked, so that two cannot go, or be suspended, at once and leave nobody.
+    """
+    rows = Membership.objects.filter(tenant_id=owner.tenant_id, role=Membership.Role.OWNER)
+    owners = list(rows.select_related("user").order_by("pk").select_for_update(of=("self",)))
+    if not any(row.pk != owner.pk and not row.is_suspended and row.user.is_active for row in owners):
+        raise Problem("user.last_owner", field="role")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.test import Client
 
 from tenants.models import AcceptedDomain, AuditEvent, Mailbox, Membership, User
@@ -135,3 +136,14 @@ def test_the_helpdesk_sets_a_mailbox_users_password_and_gives_no_log_in(
     assert as_alice.post(f"{path}remove/").status_code == 403
     assert path_of(carol) not in page(as_alice.get(f"/mailboxes/{carol.pk}/"))
     assert as_alice.post(path_of(carol), {"password": TYPED}).status_code == 403
+
+
+def test_a_log_in_that_somebody_new_gets_opens_to_nothing_of_the_one_before(
+    as_alice: Client, contoso: Contoso, carol: Mailbox
+) -> None:
+    """A passkey signs in without any password."""
+    before = factories.make_user("carol@contoso.example")
+    Authenticator.objects.create(user=before, type=Authenticator.Type.WEBAUTHN, data={})
+    page(as_alice.post(path_of(carol), {"password": TYPED}))
+    assert not Authenticator.objects.exists()
+    page(sign_in("carol@contoso.example", TYPED).get("/mail/"))
