@@ -17,7 +17,8 @@ from tenants.access import invitations, token_digest
 from tenants.actions.actor import Actor
 from tenants.actions.audit import audit
 from tenants.actions.tenants import check_password_strength, set_membership
-from tenants.models import AcceptedDomain, Invitation, Membership, Tenant, User
+from tenants.identifiers import first_uuid7_of
+from tenants.models import AcceptedDomain, AuditEvent, Invitation, Membership, Tenant, User
 from tenants.names import printable_name
 from tenants.permissions import Permission, may, may_grant
 from tenants.problems import Problem, constraint_problems
@@ -46,9 +47,7 @@ def create_invitation(
     _check_role(by_role, role)
     if Membership.objects.filter(tenant=tenant, user__email=email).exists():
         raise Problem("member.exists", field="email", email=email)
-    today = Invitation.objects.filter(tenant=tenant, created_at__gt=timezone.now() - timedelta(days=1))
-    if today.count() >= MOST_A_DAY:
-        raise Problem("invitation.too_many", limit=MOST_A_DAY)
+    _check_letters_left(tenant.pk)
     for old in invitations(tenant.pk).filter(email=email, expires_at__lte=timezone.now()):
         revoke_invitation(actor=actor, by_role=by_role, invitation=old)
     links = _new_links()
@@ -68,6 +67,7 @@ def renew_invitation(*, actor: Actor, by_role: str, invitation: Invitation) -> L
     _check_role(by_role, invitation.role)
     if invitation.sent_at > timezone.now() - PAUSE:
         raise Problem("invitation.just_sent", email=invitation.email)
+    _check_letters_left(invitation.tenant_id)
     links = _new_links()
     for name, digest in _digests(links).items():
         setattr(invitation, name, digest)
@@ -152,6 +152,15 @@ def _open_invitation(token: str) -> Invitation:
     if row.state != Invitation.State.OPEN:
         raise Problem(f"invitation.{row.state}")
     return row
+
+
+def _check_letters_left(tenant_id: UUID) -> None:
+    """Refuse a letter beyond the day's: first ones, and repeated ones, which the audit log has."""
+    yesterday = timezone.now() - timedelta(days=1)
+    first = Invitation.objects.filter(tenant_id=tenant_id, created_at__gt=yesterday).count()
+    events = AuditEvent.objects.filter(tenant_id=tenant_id, noun="invitation", id__gte=first_uuid7_of(yesterday))
+    if first + events.filter(action="invitation.resend").count() >= MOST_A_DAY:
+        raise Problem("invitation.too_many", limit=MOST_A_DAY)
 
 
 def _revoke(actor: Actor, invitation: Invitation) -> None:

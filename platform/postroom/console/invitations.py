@@ -58,9 +58,19 @@ def show(request: HttpRequest) -> HttpResponse:
         return _page(request, entry, {"told": explain(_what_is_wrong(entry))}, status=410)
     if isinstance(request.user, User):
         return _of_signed_in(request, request.user, token, entry)
+    if not _is_proof(entry):  # whoever invites follows their own link, too, and shall not learn who has a log-in
+        return _page(
+            request, entry, {"way": "sign_in", "needs_mail": explain("invitation.needs_mail", email=entry.email)}
+        )
     if User.objects.filter(email=entry.email).exists():
         return _page(request, entry, {"way": "sign_in"})
     return _of_new_user(request, token, entry)
+
+
+def _is_proof(entry: InvitationEntry) -> bool:
+    """Return whether the link shows that the address is its holder's, or the inviter's to give."""
+    with scope(entry.tenant_id):
+        return entry.is_mailed or is_on_own_domain(entry.tenant_id, entry.email)
 
 
 def _of_signed_in(request: HttpRequest, user: User, token: str, entry: InvitationEntry) -> HttpResponse:
@@ -77,10 +87,6 @@ def _of_signed_in(request: HttpRequest, user: User, token: str, entry: Invitatio
 
 
 def _of_new_user(request: HttpRequest, token: str, entry: InvitationEntry) -> HttpResponse:
-    with scope(entry.tenant_id):
-        is_proof = entry.is_mailed or is_on_own_domain(entry.tenant_id, entry.email)
-    if not is_proof:
-        return _page(request, entry, {"told": explain("invitation.needs_mail", email=entry.email)})
     form = NewUserForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         actor = Actor("user", "", entry.email, _address(request))

@@ -11,8 +11,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from tenants.actions.actor import SYSTEM
+from tenants.actions.audit import audit
 from tenants.actions.invitations import MOST_A_DAY
 from tenants.models import AuditEvent, Invitation, Membership, User
+from tenants.scope import scope
 from tests import factories
 from tests.conftest import Contoso
 from tests.letters import letters_to, link_in
@@ -211,3 +214,23 @@ def test_a_member_meanwhile_keeps_the_newer_role(contoso: Contoso, as_alice: Cli
     client.post("/invitation/")
     assert Membership.objects.get(user=charlie, tenant=contoso.tenant).role == "auditor"
     assert Invitation.objects.get().state == "accepted"
+
+
+def test_letters_sent_again_count_too(contoso: Contoso, as_alice: Client) -> None:
+    invite(as_alice)
+    row = Invitation.objects.get()
+    path = f"/members/invitations/{row.pk}/resend/"
+    with scope(contoso.tenant):
+        for _ in range(MOST_A_DAY - 2):
+            audit(actor=SYSTEM, tenant=contoso.tenant, action="invitation.resend", obj=row)
+    for told in (b"on its way", b"Too many invitations"):
+        Invitation.objects.update(sent_at=timezone.now() - timedelta(hours=1))
+        assert told in as_alice.post(path).content
+
+
+def test_whoever_invites_does_not_learn_who_has_a_log_in(contoso: Contoso, as_alice: Client, charlie: User) -> None:
+    told = {}
+    for email in (charlie.email, NEW):
+        answer = page(Client().get(invite(as_alice, email), follow=True))
+        told[email] = answer.replace(email, "…")
+    assert told[charlie.email] == told[NEW]
