@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.db import DatabaseError, ProgrammingError, connection
 from django.utils import timezone
 
@@ -171,3 +172,8 @@ def test_a_tenants_session_does_not_lift_what_an_operator_suspended(contoso: Con
     denied = pytest.raises(ProgrammingError, match="permission denied")
     with denied, scope(contoso.tenant), connection.cursor() as cursor:
         cursor.execute(statement)
+
+
+def test_what_operators_did_in_the_admin_is_no_tenants_to_see(contoso: Contoso) -> None:
+    with pytest.raises(ProgrammingError, match="permission denied"), scope(contoso.tenant):
+        LogEntry.objects.count()
