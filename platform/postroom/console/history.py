@@ -172,12 +172,18 @@ def _version_page(request: ConsoleRequest, row: ConfigurationVersion, told: Expl
         "object_url": page_of(row.object_type, str(row.object_id)),
         "back": shown_changes(row.object_type, back),
         "is_gone": current is None,
+        "before_removal": _before_removal(row) if current is None else None,
         "notes": notes,
         "asks_secret": kind.takes_secret and current is None and (row.picture or {}).get("has_password"),
         "may_revert": bool(back) and allowed(request, kind.permission),
         "told": told,
     }
     return render(request, "console/history/version.html", context, status=422 if told else 200)
+
+
+def _before_removal(row: ConfigurationVersion) -> ConfigurationVersion | None:
+    """Return the version that a removal ended: whoever looks at the removal may want it back."""
+    return predecessors(row.tenant_id, [row]).get(row.pk) if row.picture is None else None
 
 
 @require_POST

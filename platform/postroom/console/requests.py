@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.middleware import HtmxDetails
@@ -55,6 +56,8 @@ def needs(
             if membership is None and request.suspension is not None:  # type: ignore[attr-defined]
                 context = {"operator_address": settings.POSTROOM_ADMIN_EMAIL}
                 return render(request, "console/suspended.html", context, status=403)
+            if membership is None and request.user.is_operator and is_front_door(request):
+                return redirect("admin:index")
             if membership is None:
                 return render(request, "console/no_organisation.html", status=403)
             if not any(may(membership.role, permission) for permission in permissions):
@@ -64,6 +67,11 @@ def needs(
         return guarded
 
     return wrap
+
+
+def is_front_door(request: HttpRequest) -> bool:
+    """Return whether somebody opens the console as such, rather than a page of it."""
+    return request.method == "GET" and request.path == reverse("console:overview")
 
 
 def in_tenants_time_zone(view: ConsoleView[P]) -> ConsoleView[P]:

@@ -29,11 +29,13 @@ from tenants.actions.suspensions import (
     suspend_user,
 )
 from tenants.actions.tenants import change_tenant, create_tenant, make_user, set_membership, set_user
+from tenants.limits import NAMES
 from tenants.models import ApiKey, IdempotentRequest, Membership, Tenant, User
 from tenants.problems import Problem
 from transport.routing.retry import InvalidRetrySchedule, RetryClock
 from transport.usage.words import LABELS
 
+SETTINGS = ("retry_schedule", "message_expiration_timeout", "delay_notification_timeout", "require_second_factor")
 WORTH_TELLING = 50  # per cent of a limit
 
 
@@ -77,7 +79,19 @@ class TenantAdmin(SuspendableAdmin[Tenant]):
 
     @override
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[str]:
-        return ["slug", "status", "limits_and_usage"] if obj else ["status"]
+        return ["slug", "status", "limits_and_usage"] if obj else []
+
+    @override
+    def get_fieldsets(self, request: HttpRequest, obj: Tenant | None = None) -> Any:
+        of_one = ["limits_and_usage"] if obj else []
+        first_owner = {"fields": ["owner_email", "owner_password"]}
+        return [
+            (None, {"fields": ["slug", "name", "language", "time_zone", *(["status"] if obj else [])]}),
+            *([] if obj else [(_("First owner"), first_owner)]),
+            (_("Plan"), {"fields": ["plan", *of_one]}),
+            (_("Its own limits"), {"fields": [*NAMES], "description": _("Empty: the figure of the plan.")}),
+            (_("Mail and signing in"), {"fields": [*SETTINGS]}),
+        ]
 
     @admin.display(description=gettext_lazy("limits and usage"))
     def limits_and_usage(self, row: Tenant) -> str:

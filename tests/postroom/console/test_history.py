@@ -81,6 +81,7 @@ def test_a_version_is_looked_at_and_then_gone_back_to(connector: SendConnector, 
 
 def test_what_was_removed_comes_back_with_the_password_given_again(connector: SendConnector, as_alice: Client) -> None:
     delete_send_connector(actor=SYSTEM, connector=connector)
+    assert version_url(2) in page(as_alice.get(version_url(3)))  # the removal itself leads there
     assert "It was removed. It would come back like this:" in page(as_alice.get(version_url(2)))
     refused = as_alice.post(version_url(2, "revert"))
     assert refused.status_code == 422

@@ -60,3 +60,8 @@ def test_nobody_chooses_an_organisation_of_others(contoso: Contoso, charlie: Use
     other = Membership.objects.get(user=charlie).tenant
     as_alice.post("/organisation/", {"tenant": str(other.pk)})
     assert "fabrikam.example" not in page(as_alice.get("/accepted-domains/"))
+
+
+def test_an_operator_of_no_organisation_arrives_at_the_operators_pages(as_operator: Client) -> None:
+    assert as_operator.get("/")["Location"] == "/admin/"
+    assert as_operator.get("/mailboxes/").status_code == 403
