@@ -64,10 +64,16 @@ def open_doors(tenant: Tenant) -> None:
         name="Load",
         remote_ranges=["127.0.0.1/32"],
         max_inbound_connections_per_source=5000,
+        max_inbound_connections_percentage_per_source=100,
     )
     approve_receive_connector(actor=SYSTEM, connector=relay)
     for listener in ReceiveConnector.objects.filter(tenant__isnull=True):
-        change_receive_connector(actor=SYSTEM, connector=listener, max_inbound_connections_per_source=5000)
+        change_receive_connector(
+            actor=SYSTEM,
+            connector=listener,
+            max_inbound_connections_per_source=5000,
+            max_inbound_connections_percentage_per_source=100,
+        )
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ from tenants.problems import Problem
 
 
 @contextmanager
-def refused(code: str) -> Iterator[None]:
+def refused(code: str) -> Iterator[pytest.ExceptionInfo[Problem]]:
     """Expect an action to be refused with this reason code."""
     with pytest.raises(Problem) as caught:
-        yield
+        yield caught
     assert caught.value.code == code

@@ -47,6 +47,8 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "queue.empty": _("{actor} removed the messages of the queue {object}"),
     "message.retry": _("{actor} had the message {object} tried again"),
     "message.resubmit": _("{actor} had the message {object} routed again"),
+    "receive_connector.renew_password": _("{actor} gave the receive connector {object} a new password"),
+    "receive_connector.withdraw_password": _("{actor} took the log-in of the receive connector {object} away"),
     "receive_connector.approve": _("{actor} approved the address ranges of the receive connector {object}"),
 }
 NOUNS: Final[dict[str, str | Promise]] = {

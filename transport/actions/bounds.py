@@ -21,15 +21,18 @@ SEND: Final[Bounds] = {
     "max_messages_per_connection": _MANY,
     "connection_inactivity_timeout": _A_DAY,
 }
+# The ranges of Exchange 2013 (reference §4); 0 stands for “never” and “off” where Exchange has it so.
 RECEIVE: Final[Bounds] = {
-    "max_message_size": _MESSAGE,
+    "max_message_size": (64 * 1024, 2 * 1024**3),
     "max_header_size": (1, 2**24),
     "max_hop_count": (1, 500),
-    "max_recipients_per_message": _MANY,
+    "max_local_hop_count": (0, 50),
+    "max_recipients_per_message": (1, 512_000),
     "max_inbound_connections": _MANY,
-    "max_inbound_connections_per_source": _MANY,
-    "max_protocol_errors": (1, 10_000),
-    "max_logon_failures": (1, 10_000),
+    "max_inbound_connections_per_source": (1, 10_000),
+    "max_inbound_connections_percentage_per_source": (1, 100),
+    "max_protocol_errors": (0, 10_000),
+    "max_logon_failures": (0, 10_000),
     "connection_timeout": _A_DAY,
     "connection_inactivity_timeout": _A_DAY,
     "message_rate_limit": _MANY,

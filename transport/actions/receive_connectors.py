@@ -16,18 +16,29 @@ from tenants.identifiers import uuid7
 from tenants.models import Tenant
 from tenants.names import domain_name, printable_name
 from tenants.problems import Problem, constraint_problems
+from tenants.secrets import random_password
 from tenants.versioning import Picture, Restoration, VersionedType, register
 from tenants.wakeups import configuration_changed, platform_changed
 from transport.actions.bounds import RECEIVE, check_bounds
+from transport.authentication.scram import make_verifier
+from transport.message.address import InvalidAddress, parse_address
 from transport.models import ReceiveConnector
 from transport.routing.envelope import PermissionGroup, Right
 from transport.routing.ranges import AddressRange, InvalidRange
+from transport.routing.receive import undecidable_overlaps
+from transport.routing.relay import RelayEntry, undecidable_relays
+from transport.smtpd.connectors import listening_entry, own_ports
 
 OWN_PORTS = {"smtp", "submission", "submissions"}
-AUTH_MECHANISMS = {"tls", "basic_auth", "basic_auth_require_tls"}
-PERMISSION_GROUPS = {group.value for group in PermissionGroup}
+AUTH_MECHANISMS = {"tls", "basic_auth", "basic_auth_require_tls", "external_authoritative"}
+# Partners are those who show a certificate, which no listener asks for yet.
+PERMISSION_GROUPS = {group.value for group in PermissionGroup} - {PermissionGroup.PARTNERS.value}
 RIGHTS = {right.value for right in Right}
-TENANTS_FIELDS = {"name", "comment", "enabled", "remote_ranges", "max_message_size"}
+TENANTS_FIELDS = {
+    *("name", "comment", "enabled", "remote_ranges", "senders"),
+    *("max_message_size", "message_rate_limit"),
+}
+MOST_SENDERS = 100
 OPERATORS_FIELDS = TENANTS_FIELDS | {
     "bindings",
     "auth_mechanisms",
@@ -39,16 +50,25 @@ OPERATORS_FIELDS = TENANTS_FIELDS | {
     "require_tls",
     "max_header_size",
     "max_hop_count",
+    "max_local_hop_count",
     "max_recipients_per_message",
     "max_inbound_connections",
     "max_inbound_connections_per_source",
+    "max_inbound_connections_percentage_per_source",
     "max_protocol_errors",
     "max_logon_failures",
     "connection_timeout",
     "connection_inactivity_timeout",
     "tarpit_interval",
-    "message_rate_limit",
     "message_rate_source",
+    "require_ehlo_domain",
+    "eight_bit_mime_enabled",
+    "chunking_enabled",
+    "delivery_status_notification_enabled",
+    "pipelining_enabled",
+    "enhanced_status_codes_enabled",
+    "size_enabled",
+    "protocol_logging_level",
 }
 
 
@@ -61,8 +81,8 @@ def create_receive_connector(
     `pk` is the id of one that comes back.
     """
     connector = ReceiveConnector(id=pk or uuid7(), tenant=tenant, bindings=["smtp"])
-    if tenant is not None and "remote_ranges" not in fields:
-        raise Problem("receive_connector.no_range", field="remote_ranges")
+    if tenant is not None:
+        connector.remote_ranges = []
     _write(actor, connector, {"name": name, **fields})
     audit(actor=actor, tenant=tenant, action="receive_connector.create", obj=connector, after=snapshot(connector))
     _changed(connector)
@@ -106,6 +126,41 @@ def approve_receive_connector(*, actor: Actor, connector: ReceiveConnector) -> R
 
 
 @transaction.atomic
+def renew_relay_password(*, actor: Actor, connector: ReceiveConnector) -> str:
+    """Give a relay permission a log-in of its own, or a new password for it; return the password, which is not kept."""
+    _refuse_listener(connector)
+    before = snapshot(connector)
+    password = random_password()
+    connector.user_name = connector.user_name or f"relay-{random_password(10).lower()}"
+    connector.verifier = make_verifier(password)
+    connector.save(update_fields=["user_name", "verifier"])
+    _audit_log_in(actor, connector, "receive_connector.renew_password", before)
+    return password
+
+
+@transaction.atomic
+def withdraw_relay_password(*, actor: Actor, connector: ReceiveConnector) -> ReceiveConnector:
+    """Take the log-in away again; what remains are the address ranges."""
+    _refuse_listener(connector)
+    before = snapshot(connector)
+    connector.user_name, connector.verifier = None, ""
+    connector.save(update_fields=["user_name", "verifier"])
+    _audit_log_in(actor, connector, "receive_connector.withdraw_password", before)
+    return connector
+
+
+def _refuse_listener(connector: ReceiveConnector) -> None:
+    if connector.tenant_id is None:
+        raise Problem("receive_connector.listener_has_no_password")
+
+
+def _audit_log_in(actor: Actor, connector: ReceiveConnector, action: str, before: dict[str, Any]) -> None:
+    after = snapshot(connector)
+    audit(actor=actor, tenant=connector.tenant_id, action=action, obj=connector, before=before, after=after)
+    _changed(connector)
+
+
+@transaction.atomic
 def delete_receive_connector(*, actor: Actor, connector: ReceiveConnector) -> None:
     audit(
         actor=actor,
@@ -130,6 +185,7 @@ def ensure_default_receive_connectors(*, actor: Actor) -> None:
         bindings=["smtp"],
         auth_mechanisms=["tls"],
         permission_groups=["anonymous_users"],
+        protocol_logging_level=ReceiveConnector.LoggingLevel.VERBOSE,
     )
     client: dict[str, Any] = {
         "auth_mechanisms": ["tls", "basic_auth_require_tls"],
@@ -163,15 +219,12 @@ def _write(actor: Actor, connector: ReceiveConnector, fields: dict[str, Any]) ->
     connector.remote_ranges = [_range(connector, text) for text in connector.remote_ranges]
     if connector.tenant_id and connector.remote_ranges != ranges and not actor.has_operators_rights:
         connector.approved_at = None
-    for field, known in (
-        ("auth_mechanisms", AUTH_MECHANISMS),
-        ("permission_groups", PERMISSION_GROUPS),
-        ("permissions", RIGHTS),
-    ):
-        if unknown := set(getattr(connector, field)) - known:
-            raise Problem("connector.invalid_choice", field=field, value=", ".join(sorted(unknown)))
-    if not connector.bindings or not connector.remote_ranges:
-        raise Problem("receive_connector.no_range", field="remote_ranges")
+    _check_choices(connector)
+    if connector.tenant_id is None:
+        _check_listener(connector)
+    else:
+        connector.senders = list(dict.fromkeys(_sender(text) for text in connector.senders))
+        _check_relay(connector)
     table = {
         "receive_connector_name_once_per_tenant": Problem("connector.name_taken", field="name", name=connector.name),
         "receive_connector_total_exceeds_idle": Problem(
@@ -180,6 +233,69 @@ def _write(actor: Actor, connector: ReceiveConnector, fields: dict[str, Any]) ->
     }
     with constraint_problems(table):
         connector.save()
+
+
+def _check_choices(connector: ReceiveConnector) -> None:
+    for field, known in (
+        ("auth_mechanisms", AUTH_MECHANISMS),
+        ("permission_groups", PERMISSION_GROUPS),
+        ("permissions", RIGHTS),
+    ):
+        if unknown := set(getattr(connector, field)) - known:
+            raise Problem("connector.invalid_choice", field=field, value=", ".join(sorted(unknown)))
+
+
+def _check_listener(connector: ReceiveConnector) -> None:
+    """Refuse what cannot be meant, and ranges that leave it open which listener a client meets (reference §4)."""
+    if not connector.bindings or not connector.remote_ranges:
+        raise Problem("receive_connector.no_range", field="remote_ranges")
+    mechanisms, groups = set(connector.auth_mechanisms), set(connector.permission_groups)
+    if "basic_auth_require_tls" in mechanisms and "tls" not in mechanisms:
+        raise Problem("receive_connector.mechanism_needs", field="auth_mechanisms", what="basic_auth_require_tls")
+    if "external_authoritative" in mechanisms:
+        if mechanisms - {"external_authoritative", "tls"}:
+            raise Problem("receive_connector.mechanism_alone", field="auth_mechanisms")
+        if "exchange_servers" not in groups:
+            raise Problem("receive_connector.mechanism_needs_group", field="permission_groups")
+    if connector.enabled:
+        _check_overlaps(connector)
+
+
+def _check_overlaps(connector: ReceiveConnector) -> None:
+    ports = own_ports()
+    entry = listening_entry(connector, ports)
+    # One by one: what others have among themselves is not this one's fault.
+    for other in ReceiveConnector.objects.filter(tenant__isnull=True, enabled=True).exclude(pk=connector.pk):
+        for overlap in undecidable_overlaps([entry, listening_entry(other, ports)]):
+            raise Problem("receive_connector.overlap", field="remote_ranges", **overlap.facts)
+
+
+def _check_relay(connector: ReceiveConnector) -> None:
+    if len(connector.senders) > MOST_SENDERS:
+        raise Problem("receive_connector.too_many_senders", field="senders", most=MOST_SENDERS)
+    if not connector.enabled:
+        return
+    entry = _relay_entry(connector)
+    others = ReceiveConnector.objects.filter(tenant=connector.tenant_id, enabled=True).exclude(pk=connector.pk)
+    for other in others:
+        if (facts := undecidable_relays(entry, _relay_entry(other))) is not None:
+            raise Problem("receive_connector.relay_overlap", field="remote_ranges", **facts)
+
+
+def _relay_entry(row: ReceiveConnector) -> RelayEntry:
+    ranges = tuple(AddressRange.parse(text) for text in row.remote_ranges)
+    return RelayEntry(row.id, row.tenant_id, row.name, ranges, tuple(row.senders))
+
+
+def _sender(text: str) -> str:
+    """Return the stored form of a sender: an address, or a domain for all of its addresses."""
+    typed = text.strip().removeprefix("@")
+    if "@" not in typed:
+        return domain_name(typed, field="senders")
+    try:
+        return parse_address(typed).key
+    except InvalidAddress:
+        raise Problem("receive_connector.invalid_sender", field="senders", sender=text[:320]) from None
 
 
 def _binding(text: str) -> str:
@@ -229,6 +345,8 @@ def _notes(current: ReceiveConnector | None, picture: Picture, actor: Actor) -> 
     notes = []
     if current is None or list(current.remote_ranges) != picture["remote_ranges"]:
         notes.append(gettext("The address ranges wait for the operator's approval again."))
+    if current is None and picture.get("user_name"):
+        notes.append(gettext("It gets no log-in back: give it a new one."))
     if OPERATORS_FIELDS - _fields_of(actor):
         notes.append(gettext("What only the operator sets stays as it is, whatever the version says."))
     return notes

@@ -4,6 +4,7 @@ from transport.models.figures import PlatformTraffic, QueueFigures, QueueOperati
 from transport.models.mailstore import Folder, MailboxBody, MailboxMessage
 from transport.models.message import Message, MessageBody
 from transport.models.platform import Heartbeat, PressureChange, RelayRefusal
+from transport.models.protocol_log import ProtocolTranscript
 from transport.models.queue import Delivery, DeliveryType, Queue, queue_id_for
 from transport.models.receive_connector import ReceiveConnector
 from transport.models.send_connector import AddressSpace, SendConnector, SmartHost
@@ -26,6 +27,7 @@ __all__ = [
     "Period",
     "PlatformTraffic",
     "PressureChange",
+    "ProtocolTranscript",
     "Queue",
     "QueueFigures",
     "QueueOperation",

@@ -27,7 +27,7 @@ from transport.queue.rows import Accepted, BodyRow, DeliveryRow, EventRow, Messa
 from transport.queue.store import astore, store
 from transport.routing.envelope import Client, Origin
 from transport.routing.result import DeliveryType, NextHop, RoutedMessage, RoutedRecipient, Routing
-from transport.routing.trace import Step
+from transport.routing.trace import Considered, Step
 
 __all__ = ["Accepted", "Arrival", "RecipientOptions", "TenantTerms", "TraceHeader", "accept", "astore", "store"]
 
@@ -357,9 +357,16 @@ def _json_of_trace(routing: Routing, part: RoutedMessage, own: UUID | None) -> s
 
 def _json_of_step(step: Step) -> str:
     """Return a step as JSON. Most steps are like others before: the same client, the same recipient."""
-    if step.considered:
-        return _json(step.to_json())
-    key = (step.kind, step.subject, step.verdict, step.template, *step.facts.values())
+    # The candidates of a connection are one object for as long as it lasts, kept here so that its id stays its own.
+    considered = step.considered
+    key = (step.kind, step.subject, step.verdict, step.template, id(considered), *step.facts.values())
+    if considered:
+        seen = _weighed.get(key)
+        if seen is None or seen[0] is not considered:
+            if len(_weighed) >= MAX_WEIGHED:
+                _weighed.clear()
+            seen = _weighed[key] = (considered, _json(step.to_json()))
+        return seen[1]
     known = _steps.get(key)
     if known is None:
         if len(_steps) >= MAX_STEPS:
@@ -369,4 +376,6 @@ def _json_of_step(step: Step) -> str:
 
 
 MAX_STEPS: Final = 16_384
+MAX_WEIGHED: Final = 1_024
+_weighed: dict[tuple[Hashable, ...], tuple[tuple[Considered, ...], str]] = {}
 _steps: dict[tuple[Hashable, ...], str] = {}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
+
+if TYPE_CHECKING:
+    from transport.routing.trace import Considered
 
 
 class Origin(StrEnum):
@@ -75,9 +78,21 @@ ANONYMOUS_RIGHTS: Final = GROUP_RIGHTS[PermissionGroup.ANONYMOUS_USERS]
 USER_RIGHTS: Final = GROUP_RIGHTS[PermissionGroup.EXCHANGE_USERS]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Door:
+    """The listener that took a connection, what was said of each on that port, and of tenants' relay permissions."""
+
+    listener: str
+    considered: tuple[Considered, ...] = ()
+    relays: Mapping[UUID, tuple[Considered, ...]] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
-    """Who hands the message in. `tenant_id` is None for a stranger; `connector` names the receive connector."""
+    """Who hands the message in. `tenant_id` is None for a stranger.
+
+    `connector` names the receive connector whose rights count: the listener, or a tenant's relay permission.
+    """
 
     origin: Origin
     tenant_id: UUID | None = None
@@ -85,6 +100,8 @@ class Client:
     connector: str = ""
     address: str | None = None
     rights: frozenset[Right] = frozenset()
+    door: Door | None = field(default=None, compare=False, repr=False)
+    relay_id: UUID | None = field(default=None, compare=False)  # the relay permission that counts
 
 
 def anonymous_client(connector: str = "", address: str | None = None) -> Client:

@@ -92,6 +92,11 @@ class ReceiveChoice:
     considered: tuple[Considered, ...]
 
     @property
+    def on_this_port(self) -> tuple[Considered, ...]:
+        """Return what was said of the connectors on the connection's own port, which is what its client may hear."""
+        return tuple(one for one in self.considered if one.template not in (_NOT_BOUND, _DISABLED))
+
+    @property
     def is_ambiguous(self) -> bool:
         return any(one.template == _TIED for one in self.considered)
 

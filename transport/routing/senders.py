@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from transport.message.address import Address, InvalidAddress, parse_path
-from transport.routing.envelope import ANONYMOUS_RIGHTS, Client, Envelope, Origin, Right
+from transport.routing.envelope import ANONYMOUS_RIGHTS, Client, Door, Envelope, Origin, Right
 from transport.routing.lookup import Lookup
 from transport.routing.refusals import refuse
 from transport.routing.result import Refusal
 from transport.routing.snapshot import DomainEntry, DomainType, TenantSnapshot
-from transport.routing.trace import StepKind, Trace, Verdict
+from transport.routing.trace import Considered, StepKind, Trace, Verdict
 from transport.routing.wording import gettext_noop as _
 
 
@@ -91,7 +92,7 @@ def _relay_standing(
     found = lookup.accepting(_domain_of(sender, lookup), tenant) if sender is not None else None
     if found is not None and found[0] is tenant and found[1].verified:
         return client, tenant
-    stranger = Client(Origin.ANONYMOUS, None, None, client.connector, client.address, ANONYMOUS_RIGHTS)
+    stranger = Client(Origin.ANONYMOUS, None, None, client.connector, client.address, ANONYMOUS_RIGHTS, client.door)
     template = _("Counts as a stranger: {tenant} may relay only with a sender on one of its verified domains.")
     trace.add(StepKind.CLIENT, client.connector, Verdict.WARNING, template, {"tenant": tenant.slug}, part=tenant.id)
     return stranger, None
@@ -196,13 +197,35 @@ def _refused(envelope: Envelope, standing: Standing, trace: Trace) -> Standing:
 
 
 def _trace_client(client: Client, trace: Trace) -> None:
-    facts = {"origin": client.origin.value, "address": client.address or "", "connector": client.connector}
-    if client.connector:
+    door = client.door
+    listener = door.listener if door is not None else client.connector
+    facts = {"origin": client.origin.value, "address": client.address or "", "connector": listener}
+    if listener:
         template = _("Came in through the receive connector “{connector}” from {address}, as {origin}.")
     else:
         template = _("Handed in as {origin}.")
-    subject = client.connector or client.origin.value
-    trace.add(StepKind.CLIENT, subject, Verdict.ACCEPTED, template, facts, part=client.tenant_id)
+    considering = (lambda: door.considered) if door is not None and door.considered else None
+    subject = listener or client.origin.value
+    trace.add(StepKind.CLIENT, subject, Verdict.ACCEPTED, template, facts, considering, part=client.tenant_id)
+    if door is not None and door.relays:
+        _trace_relays(client, door, trace)
+
+
+def _trace_relays(client: Client, door: Door, trace: Trace) -> None:
+    """Tell each tenant, and nobody else, what became of its relay permissions that hold this client."""
+    for tenant_id, considered in door.relays.items():
+        facts = {"permission": client.connector, "address": client.address or ""}
+        if client.origin is Origin.RELAY and client.tenant_id == tenant_id:
+            subject, verdict = client.connector, Verdict.CHOSEN
+            template = _("Relays by the permission “{permission}”.")
+        else:
+            subject, verdict = considered[0].name, Verdict.WARNING
+            template = _("Counts as a stranger: no relay permission holds for this client and sender.")
+        trace.add(StepKind.CLIENT, subject, verdict, template, facts, partial(_same, considered), part=tenant_id)
+
+
+def _same(considered: tuple[Considered, ...]) -> tuple[Considered, ...]:
+    return considered
 
 
 def _trace_accepted(standing: Standing, trace: Trace) -> None:

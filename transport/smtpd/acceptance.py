@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
@@ -26,8 +26,6 @@ from transport.smtpd.writer import NotStored
 
 if TYPE_CHECKING:
     from transport.smtpd.session import Session
-
-MAX_LOCAL_HOPS: Final = 8  # Exchange's MaxLocalHopCount: times that we have handled it ourselves
 
 
 async def take_in(session: Session, transaction: Transaction, content: bytes) -> Reply:
@@ -68,7 +66,8 @@ def _refusal(session: Session, transaction: Transaction, content: bytes, facts: 
         return replies.NUL_CHARACTER
     if facts.header_size > connector.max_header_size:
         return replies.HEADER_TOO_LARGE
-    is_looping = facts.local_hops(session.service.hostname) > MAX_LOCAL_HOPS
+    most_local = connector.max_local_hop_count  # times that we have handled it ourselves; 0: no matter how often
+    is_looping = 0 < most_local < facts.local_hops(session.service.hostname)
     if facts.received_count > connector.max_hop_count or is_looping:
         return replies.TOO_MANY_HOPS
     if transaction.client.origin is Origin.SUBMISSION:

@@ -56,14 +56,20 @@ JOIN LATERAL (
 WHERE e.domain = %s AND e.local_key = %s
 ORDER BY m.id, v.id NULLS FIRST LIMIT %s
 """
+# A relay permission's log-in, whose name is no address. Its row looks like the others', without a mailbox.
+_RELAY_QUERY: Final = """
+SELECT id, tenant_id, verifier FROM transport_receiveconnector
+WHERE user_name = %s AND verifier <> '' AND enabled AND tenant_id IS NOT NULL
+"""
 MAX_PASSWORDS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
     tenant_id: UUID
-    mailbox_id: UUID
+    mailbox_id: UUID | None
     app_password_id: UUID | None = None
+    relay_id: UUID | None = None  # a machine's, by the log-in of a relay permission
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +116,8 @@ class Authenticator:
     async def check(self, credentials: Credentials, client_address: str) -> Account | None:
         """Return the account, or None; raises DatabaseAway."""
         account = _throttled(credentials.name)
+        if "@" not in credentials.name:
+            return await self._check_relay(credentials, account, client_address)
         app_password = as_app_password(credentials.password)
         candidates = await self._candidates(credentials.name, prefix_of(app_password))
         await asyncio.sleep(self.throttle.delay(account, client_address))
@@ -118,8 +126,20 @@ class Authenticator:
             found = await self._verified(credentials.password, app_password, candidates)
         return self._noted(found, account, client_address)
 
+    async def _check_relay(self, credentials: Credentials, account: str, client_address: str) -> Account | None:
+        rows = await self._look_up(_RELAY_QUERY, (account,))
+        await asyncio.sleep(self.throttle.delay(account, client_address))
+        found = None
+        if not self.throttle.is_locked(account, client_address):
+            candidates = [(relay_id, tenant_id, verifier, None) for relay_id, tenant_id, verifier in rows]
+            verified = await self._verified(credentials.password, "", candidates)
+            found = Account(verified.tenant_id, None, None, verified.mailbox_id) if verified else None
+        return self._noted(found, account, client_address)
+
     async def begin_scram(self, first: ClientFirst) -> ScramLogOn:
         """Return an exchange with whom it would log in, by which password. Raises DatabaseAway."""
+        if "@" not in first.name:
+            return await self._begin_relay_scram(first)
         rows = await self._look_up(_SCRAM_QUERY, (*_key_of(first.name), MAX_PASSWORDS))
         known = [(parsed, row) for row in rows if row[0] == rows[0][0] and (parsed := parse_verifier(row[2]))]
         alike = [(parsed, row) for parsed, row in known if parsed[:2] == known[0][0][:2]]
@@ -127,6 +147,13 @@ class Authenticator:
             return ScramLogOn(ScramExchange(first, stand_in(_throttled(first.name), settings.SECRET_KEY.encode())), ())
         accounts = tuple(Account(tenant_id, mailbox_id, used) for _, (mailbox_id, tenant_id, _, used) in alike)
         return ScramLogOn(ScramExchange(first, *(parsed for parsed, _ in alike)), accounts)
+
+    async def _begin_relay_scram(self, first: ClientFirst) -> ScramLogOn:
+        account = _throttled(first.name)
+        for relay_id, tenant_id, verifier in await self._look_up(_RELAY_QUERY, (account,)):
+            if (parsed := parse_verifier(verifier)) is not None:
+                return ScramLogOn(ScramExchange(first, parsed), (Account(tenant_id, None, None, relay_id),))
+        return ScramLogOn(ScramExchange(first, stand_in(account, settings.SECRET_KEY.encode())), ())
 
     async def check_scram(
         self, first: ClientFirst, final: str, begun: ScramLogOn, client_address: str

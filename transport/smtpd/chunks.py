@@ -22,6 +22,8 @@ _ARGUMENT: Final = re.compile(r"([0-9]{1,20})(?:[ \t]+(LAST))?\Z", re.IGNORECASE
 
 
 async def bdat(session: Session, argument: str) -> Reply:
+    if not session.connector.chunking:
+        session.end(replies.NO_CHUNKING_HERE)
     match = _ARGUMENT.match(argument)
     if match is None:
         session.end(replies.BDAT_SYNTAX)

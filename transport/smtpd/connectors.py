@@ -1,7 +1,8 @@
 """Receive connectors at work: which one a connection meets, and which tenants' machines stand at its other end.
 
 An operator's connector is chosen by local binding and then by the most specific remote range (Exchange §4). A
-tenant's connector is no listener: it gives the addresses of its ranges the right to relay for that tenant.
+tenant's connector is no listener but a relay permission: it lets the addresses of its ranges, or who has its log-in,
+relay for that tenant.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from uuid import UUID
 
 from django.conf import settings
 
-from transport.routing.envelope import ANONYMOUS_RIGHTS, USER_RIGHTS, PermissionGroup, Right, rights_of
+from transport.models import ReceiveConnector
+from transport.routing.envelope import GROUP_RIGHTS, USER_RIGHTS, Door, PermissionGroup, Right, rights_of
 from transport.routing.ranges import WIDEST_FOR_TENANT, AddressRange, plain_address
-from transport.routing.receive import Binding, InvalidBinding, ReceiveEntry, choose_receive
+from transport.routing.receive import Binding, InvalidBinding, ReceiveChoice, ReceiveEntry, choose_receive
+from transport.routing.relay import Holding, RelayEntry
 
 logger = logging.getLogger(__name__)
 
@@ -25,11 +28,14 @@ FIELDS: Final = (
     *("fqdn", "banner", "implicit_tls", "require_tls", "max_message_size", "max_header_size", "max_hop_count"),
     *("max_recipients_per_message", "max_inbound_connections", "max_inbound_connections_per_source"),
     *("max_protocol_errors", "max_logon_failures", "connection_timeout", "connection_inactivity_timeout"),
-    *("tarpit_interval", "message_rate_limit", "message_rate_source"),
+    *("tarpit_interval", "message_rate_limit", "message_rate_source", "max_local_hop_count", "senders"),
+    *("max_inbound_connections_percentage_per_source", "require_ehlo_domain", "eight_bit_mime_enabled"),
+    *("chunking_enabled", "delivery_status_notification_enabled", "pipelining_enabled", "size_enabled"),
+    *("enhanced_status_codes_enabled", "protocol_logging_level", "approved_at"),
 )
 QUERY: Final = f"""
 SELECT {", ".join(FIELDS)} FROM transport_receiveconnector
-WHERE enabled AND (tenant_id IS NULL OR approved_at IS NOT NULL)
+WHERE enabled AND (tenant_id IS NULL OR approved_at IS NOT NULL OR user_name IS NOT NULL)
 ORDER BY name, id
 """  # noqa: S608 - built from constants of this module
 
@@ -64,6 +70,23 @@ class Connector:
     tarpit_interval: float
     message_rate_limit: int | None
     message_rate_source: str
+    max_local_hop_count: int
+    percentage_per_source: int
+    senders: tuple[str, ...]
+    is_approved: bool
+    requires_ehlo_domain: bool
+    pipelining: bool
+    chunking: bool
+    eight_bit_mime: bool
+    dsn: bool
+    size: str
+    enhanced_status_codes: bool
+    is_logged: bool
+    unoffered: frozenset[str]  # parameters of MAIL and RCPT
+
+    @property
+    def relay_entry(self) -> RelayEntry:
+        return RelayEntry(self.id, self.tenant_id, self.name, self.ranges, self.senders, self.anonymous_rights)
 
 
 def connector_from(row: Sequence[Any]) -> Connector:
@@ -73,13 +96,14 @@ def connector_from(row: Sequence[Any]) -> Connector:
     mechanisms = set(fields["auth_mechanisms"])
     has_basic = bool(mechanisms & {"basic_auth", "basic_auth_require_tls"})
     relay = fields["tenant_id"] is not None
+    trusted = "external_authoritative" in mechanisms
     return Connector(
         id=fields["id"],
         tenant_id=fields["tenant_id"],
         name=fields["name"],
         bindings=tuple(fields["bindings"]),
         ranges=tuple(AddressRange.parse(text) for text in fields["remote_ranges"]),
-        anonymous_rights=_anonymous_rights(groups, further, relay=relay),
+        anonymous_rights=_anonymous_rights(groups, further, relay=relay, trusted=trusted),
         user_rights=USER_RIGHTS if users else frozenset(),
         offers_auth=users and has_basic,
         offers_tls="tls" in mechanisms or has_basic or fields["require_tls"],
@@ -100,18 +124,45 @@ def connector_from(row: Sequence[Any]) -> Connector:
         tarpit_interval=fields["tarpit_interval"].total_seconds(),
         message_rate_limit=fields["message_rate_limit"],
         message_rate_source=fields["message_rate_source"],
+        max_local_hop_count=fields["max_local_hop_count"],
+        percentage_per_source=fields["max_inbound_connections_percentage_per_source"],
+        senders=tuple(fields["senders"]),
+        is_approved=fields["approved_at"] is not None,
+        requires_ehlo_domain=fields["require_ehlo_domain"],
+        pipelining=fields["pipelining_enabled"],
+        chunking=fields["chunking_enabled"],
+        eight_bit_mime=fields["eight_bit_mime_enabled"],
+        dsn=fields["delivery_status_notification_enabled"],
+        size=fields["size_enabled"],
+        enhanced_status_codes=fields["enhanced_status_codes_enabled"],
+        is_logged=fields["protocol_logging_level"] == "verbose",
+        unoffered=_unoffered(fields),
     )
+
+
+def _unoffered(fields: Mapping[str, Any]) -> frozenset[str]:
+    """Return the parameters of extensions that are switched off (RFC 5321 4.1.1.11: they are unknown then)."""
+    names: set[str] = set()
+    if not fields["eight_bit_mime_enabled"]:
+        names.add("BODY")
+    if not fields["delivery_status_notification_enabled"]:
+        names |= {"RET", "ENVID", "NOTIFY", "ORCPT"}
+    if fields["size_enabled"] == "disabled":
+        names.add("SIZE")
+    return frozenset(names)
 
 
 # What a tenant's machine may do: relay, as that tenant. Any sender only where an operator granted it.
 RELAY_RIGHTS: Final = frozenset({Right.SUBMIT, Right.ACCEPT_ANY_RECIPIENT, Right.ACCEPT_HEADERS_ROUTING})
 
 
-def _anonymous_rights(groups: set[str], further: Iterable[str], *, relay: bool) -> frozenset[Right]:
-    if relay:
-        return RELAY_RIGHTS | rights_of((), further)
+def _anonymous_rights(groups: set[str], further: Iterable[str], *, relay: bool, trusted: bool) -> frozenset[Right]:
+    """Return what who did not log in may do: the rights of strangers, or, externally secured, those of our servers."""
     granted = rights_of((), further)
-    return granted | ANONYMOUS_RIGHTS if PermissionGroup.ANONYMOUS_USERS in groups else granted
+    if relay:
+        return RELAY_RIGHTS | granted
+    held = {PermissionGroup.ANONYMOUS_USERS} | ({PermissionGroup.EXCHANGE_SERVERS} if trusted else set())
+    return granted.union(*(GROUP_RIGHTS[group] for group in held if group in groups))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +171,8 @@ class Choice:
 
     connector: Connector | None
     why: str
+    door: Door
+    told: ReceiveChoice
 
 
 class ConnectorTable:
@@ -128,12 +181,15 @@ class ConnectorTable:
     def __init__(self, connectors: Iterable[Connector] = (), ports: Mapping[str, Binding] | None = None) -> None:
         self._ports = own_ports() if ports is None else ports
         self.listening: dict[UUID, Connector] = {}
+        self.relays: dict[UUID, Connector] = {}
         self._relaying: dict[tuple[int, int], list[tuple[AddressRange, Connector]]] = {}
         for connector in connectors:
             if connector.tenant_id is None:
                 self.listening[connector.id] = connector
             else:
-                self._index(connector)
+                self.relays[connector.id] = connector
+                if connector.is_approved:
+                    self._index(connector)
         self._entries = [self._entry(connector) for connector in self.listening.values()]
         self._choices: dict[tuple[tuple[str, int], str], Choice] = {}
 
@@ -156,19 +212,29 @@ class ConnectorTable:
         if known is None:
             choice = choose_receive(self._entries, local, remote)
             found = self.listening[choice.entry.id] if choice.entry is not None else None
-            known = Choice(found, choice.why())
+            door = Door(found.name if found is not None else "", choice.on_this_port)
+            known = Choice(found, choice.why(), door, choice)
             if len(self._choices) >= MAX_CHOICES:
                 self._choices.clear()
             self._choices[local, remote] = known
         return known
 
-    def relaying(self, connector: Connector, remote: str) -> list[Connector]:
-        """Return the tenants' connectors whose ranges hold the client, narrowest first; the sender picks from them."""
+    def relaying(self, connector: Connector, remote: str) -> list[Holding]:
+        """Return the tenants' permissions whose approved ranges hold the client; the sender picks from them."""
         address = plain_address(remote)
         candidates = self._relaying.get(_block(address.version, int(address)), ())
-        found = [(one.size, other) for one, other in candidates if one.holds(address)]
-        found = [(size, other) for size, other in found if set(other.bindings) & set(connector.bindings)]
-        return [other for _, other in sorted(found, key=lambda one: one[0])]
+        found: dict[UUID, Holding] = {}
+        for one, other in candidates:
+            known = found.get(other.id)
+            if one.holds(address) and (known is None or one.size < known.size) and self._meet(connector, other):
+                found[other.id] = Holding(other.relay_entry, one)
+        return list(found.values())
+
+    def _meet(self, listener: Connector, relay: Connector) -> bool:
+        """Say whether a permission counts at a listener: they have a binding in common."""
+        return bool(
+            {self.binding(text) for text in listener.bindings} & {self.binding(text) for text in relay.bindings}
+        )
 
 
 MAX_CHOICES: Final = 4_096
@@ -185,6 +251,13 @@ def own_ports() -> dict[str, Binding]:
         "submission": Binding(address, settings.POSTROOM_SUBMISSION_PORT),
         "submissions": Binding(address, settings.POSTROOM_SUBMISSIONS_PORT),
     }
+
+
+def listening_entry(row: ReceiveConnector, ports: Mapping[str, Binding]) -> ReceiveEntry:
+    """Return an operator's connector as choosing sees it."""
+    bindings = tuple(ports[text] if text in ports else Binding.parse(text) for text in row.bindings)
+    ranges = tuple(AddressRange.parse(text) for text in row.remote_ranges)
+    return ReceiveEntry(row.id, row.name, bindings, ranges, row.enabled)
 
 
 def read_connectors(rows: Iterable[Sequence[Any]], ports: Mapping[str, Binding] | None = None) -> ConnectorTable:

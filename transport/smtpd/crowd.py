@@ -33,7 +33,12 @@ class Crowd:
 
     def is_at_limit(self, connector: Connector, address: str) -> bool:
         """Say whether this source has all the connections that it may have."""
-        return self._by_source[connector.id, source_of(address)] >= connector.max_connections_per_source
+        limit = connector.max_connections_per_source
+        if connector.percentage_per_source < 100:
+            # A share of what is free: the fuller it gets, the less one source may take of the rest (reference §4).
+            free = connector.max_connections - self._by_connector[connector.id]
+            limit = min(limit, max(1, free * connector.percentage_per_source // 100))
+        return self._by_source[connector.id, source_of(address)] >= limit
 
     def is_pressed(self, connector: Connector) -> bool:
         """Say whether the connector's places are taken, or all but a tenth."""

@@ -61,6 +61,8 @@ def _failed(session: Session) -> Reply:
 
 def _succeeded(session: Session, account: Account) -> Reply:
     connector = session.connector
+    if account.mailbox_id is None:
+        return _let_relay(session, account)
     session.client = Client(
         Origin.SUBMISSION,
         account.tenant_id,
@@ -68,6 +70,20 @@ def _succeeded(session: Session, account: Account) -> Reply:
         connector.name,
         session.address,
         connector.user_rights,
+        session.door,
+    )
+    return replies.AUTHENTICATED
+
+
+def _let_relay(session: Session, account: Account) -> Reply:
+    """Let a machine in that has the log-in of a relay permission; its sender is judged at MAIL."""
+    assert account.relay_id is not None
+    relay = session.service.table.relays.get(account.relay_id)
+    if relay is None:
+        return replies.AUTH_UNAVAILABLE  # made or enabled in this moment, and known here in the next
+    rights = relay.anonymous_rights
+    session.client = Client(
+        Origin.RELAY, account.tenant_id, None, relay.name, session.address, rights, session.door, relay.id
     )
     return replies.AUTHENTICATED
 

@@ -10,9 +10,11 @@ from transport.message.address import Address, InvalidAddress, parse_path
 from transport.message.reply import Reply
 from transport.pressure.levels import Level
 from transport.routing.admission import Admission, admit_recipient, admit_sender
-from transport.routing.envelope import Client, Right
+from transport.routing.envelope import Client, Origin, Right
+from transport.routing.relay import Holding
 from transport.smtpd import replies
 from transport.smtpd.acceptance import take_in
+from transport.smtpd.connectors import Connector
 from transport.smtpd.content import Spooled, SpoolFailed, TooMuchData
 from transport.smtpd.parameters import MailCommand, Refused, parse_mail, parse_rcpt
 from transport.smtpd.standing import platform_domain, relaying_client
@@ -27,22 +29,24 @@ async def mail(session: Session, argument: str) -> Reply:
         return replies.EHLO_FIRST
     if session.transaction is not None:
         return replies.NESTED_MAIL
+    session.renew()
     if session.connector.require_tls and session.tls is None:
         return replies.TLS_REQUIRED
     if await _is_put_off(session):
         return replies.BUSY
-    command = parse_mail(argument, extended=session.is_extended)
+    command = parse_mail(argument, extended=session.is_extended, unoffered=session.connector.unoffered)
     address = _parsed(command.path, smtputf8=command.smtputf8, is_sender=True)
     client = await _client_for(session, address)
     sender = await _text_of(session, address) if address is not None else ""
     admission: Admission = await session.service.decide(lambda snapshot: admit_sender(client, sender, snapshot))
     if not admission.accepted:
         return admission.reply
-    if not session.service.rates.allows(session.connector, client):
+    relay = session.service.table.relays.get(client.relay_id) if client.relay_id is not None else None
+    if not session.service.rates.allows(session.connector, client, relay):
         return replies.TOO_FAST
     if (put_off := await session.service.allowance.at_mail(client)) is not None:
         return put_off
-    transaction = _begin(session, client, sender, command)
+    transaction = _begin(session, client, relay, sender, command)
     if command.size > transaction.size_limit:
         return replies.MESSAGE_TOO_LARGE
     session.transaction = transaction
@@ -70,7 +74,7 @@ async def rcpt(session: Session, argument: str) -> Reply:
         return replies.MAIL_FIRST
     if transaction.has_chunks:
         return replies.RCPT_AFTER_BDAT
-    command = parse_rcpt(argument, extended=session.is_extended)
+    command = parse_rcpt(argument, extended=session.is_extended, unoffered=session.connector.unoffered)
     if len(transaction.recipients) >= transaction.recipient_limit:
         return replies.TOO_MANY_RECIPIENTS
     address = _parsed(command.path, smtputf8=transaction.command.smtputf8)
@@ -148,23 +152,39 @@ async def _text_of(session: Session, address: Address) -> str:
 
 async def _client_for(session: Session, sender: Address | None) -> Client:
     """Return who the client is for this sender: a machine of a tenant's speaks for it under its own domain only."""
-    if not session.is_anonymous or not session.relaying:
+    holdings = session.relaying if session.is_anonymous else _log_in_of(session)
+    if not holdings:
         return session.client
-    client: Client | None = await session.service.decide(
-        lambda snapshot: relaying_client(session.relaying, sender, session.address, snapshot)
+    client: Client = await session.service.decide(
+        lambda snapshot: relaying_client(session.client, holdings, sender, snapshot)
     )
-    return client or session.client
+    if client.origin is not Origin.RELAY and not session.is_anonymous:
+        raise Refused(replies.NOT_AS_THIS_SENDER)
+    return client
 
 
-def _begin(session: Session, client: Client, sender: str, command: MailCommand) -> Transaction:
+def _log_in_of(session: Session) -> list[Holding]:
+    """Return the permission whose log-in the client has; refuse it where that is gone since."""
+    relay_id = session.client.relay_id
+    if relay_id is None:
+        return []
+    relay = session.service.table.relays.get(relay_id)
+    if relay is None:
+        raise Refused(replies.AUTH_REQUIRED)
+    return [Holding(relay.relay_entry, None)]
+
+
+def _begin(session: Session, client: Client, relay: Connector | None, sender: str, command: MailCommand) -> Transaction:
     connector = session.connector
     size, recipients = connector.max_message_size, connector.max_recipients
+    if relay is not None:
+        size = min(size, relay.max_message_size)
     if client.tenant_id is not None and (terms := session.service.configuration.terms.get(client.tenant_id)):
         size = min(size, terms.limits.max_message_size)
         recipients = min(recipients, terms.limits.max_recipients_per_message)
     if Right.BYPASS_MESSAGE_SIZE_LIMIT in client.rights:
         size = connector.max_message_size
-    return Transaction(client, sender, command, size, recipients)
+    return Transaction(client, sender, command, size, recipients, relay)
 
 
 def _note_refusal(

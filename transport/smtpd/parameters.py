@@ -48,8 +48,10 @@ class RcptCommand:
     orcpt: str = ""
 
 
-def parse_mail(argument: str, *, extended: bool = True) -> MailCommand:
+def parse_mail(argument: str, *, extended: bool = True, unoffered: frozenset[str] = frozenset()) -> MailCommand:
+    """Read the argument of MAIL; parameters in `unoffered` are as unknown as any other. Raises Refused."""
     path, given = _split(_MAIL, argument, MAIL_SYNTAX, extended)
+    _refuse_unoffered(given, unoffered)
     if not given:
         return MailCommand(path)
     command = MailCommand(
@@ -66,8 +68,10 @@ def parse_mail(argument: str, *, extended: bool = True) -> MailCommand:
     return command
 
 
-def parse_rcpt(argument: str, *, extended: bool = True) -> RcptCommand:
+def parse_rcpt(argument: str, *, extended: bool = True, unoffered: frozenset[str] = frozenset()) -> RcptCommand:
+    """Read the argument of RCPT, as `parse_mail` does."""
     path, given = _split(_RCPT, argument, RCPT_SYNTAX, extended)
+    _refuse_unoffered(given, unoffered)
     if not given:
         return RcptCommand(path)
     command = RcptCommand(path, _notify(_value(given, "NOTIFY")), _orcpt(_value(given, "ORCPT")))
@@ -90,6 +94,11 @@ def _split(pattern: re.Pattern[str], argument: str, syntax: Reply, extended: boo
             raise Refused(BAD_PARAMETER)
         given[name] = value if equals else None
     return match[1], given
+
+
+def _refuse_unoffered(given: Given, unoffered: frozenset[str]) -> None:
+    if not unoffered.isdisjoint(given):
+        raise Refused(UNKNOWN_PARAMETER)
 
 
 def _refuse_rest(rest: Given) -> None:

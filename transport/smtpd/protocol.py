@@ -47,6 +47,7 @@ class Protocol(SMTP):
         self._serving: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self.is_tls_first = False
+        self.is_plain = False  # no enhanced status codes (RFC 2034) in replies
         self._is_handshaking = False
         self._pace: Pace | None = None  # while content comes
         self._started = self._seen = loop.time()
@@ -101,7 +102,11 @@ class Protocol(SMTP):
     def answer(self, reply: Reply) -> None:
         """Put a reply into the next block; it goes out when the session has to wait (RFC 2920 3.2)."""
         # The answer to a message is never the same twice.
-        self._out.append(wire(reply) if reply.enhanced != "2.6.0" else wire.__wrapped__(reply))
+        if self.is_plain and reply.enhanced:
+            reply = Reply(reply.code, None, reply.text)
+            self._out.append(wire.__wrapped__(reply) if reply.code == 250 else wire(reply))
+        else:
+            self._out.append(wire(reply) if reply.enhanced != "2.6.0" else wire.__wrapped__(reply))
 
     def say(self, raw: bytes) -> None:
         self._out.append(raw)

@@ -28,15 +28,16 @@ class Rates:
         self._clock = clock
         self._windows: dict[Key, _Window] = {}
 
-    def allows(self, connector: Connector, client: Client) -> bool:
-        """Count a message that begins; say whether it is within the connector's limit."""
-        limit = connector.message_rate_limit
-        if limit is None:
-            return True
-        windows = [self._window(key) for key in _keys(connector, client)]
-        if any(window.count >= limit for window in windows):
+    def allows(self, connector: Connector, client: Client, relay: Connector | None = None) -> bool:
+        """Count a message that begins; say whether it is within the listener's limit, and the relay permission's."""
+        windows: list[tuple[_Window, int]] = []
+        if (limit := connector.message_rate_limit) is not None:
+            windows += [(self._window(key), limit) for key in _keys(connector, client)]
+        if relay is not None and (limit := relay.message_rate_limit) is not None:
+            windows.append((self._window((relay.id, "")), limit))
+        if any(window.count >= limit for window, limit in windows):
             return False
-        for window in windows:
+        for window, _limit in windows:
             window.count += 1
         return True
 
@@ -54,6 +55,8 @@ class Rates:
 
 def _keys(connector: Connector, client: Client) -> Iterator[Key]:
     """Return whose messages are counted together. Without a user there is only the address to go by."""
+    if connector.message_rate_source == "none":
+        return
     if client.mailbox_id is not None and connector.message_rate_source in ("user", "all"):
         yield connector.id, str(client.mailbox_id)
     if client.mailbox_id is None or connector.message_rate_source in ("ip_address", "all"):

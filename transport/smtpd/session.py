@@ -12,8 +12,9 @@ from typing import Final, NoReturn
 from typing_extensions import override
 
 from transport.message.reply import Reply
-from transport.routing.envelope import Client, Origin
+from transport.routing.envelope import Client, Door, Origin
 from transport.routing.ranges import plain_address
+from transport.routing.relay import Holding
 from transport.smtpd import replies
 from transport.smtpd.chunks import bdat
 from transport.smtpd.connectors import Connector
@@ -36,6 +37,8 @@ TURN: Final = 64  # commands of one client before the others get theirs
 MAX_NAME: Final = 255
 PROXY_PATIENCE: Final = 5.0  # seconds; the proxy protocol wants at least 3
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# A domain with a dot in it, or an address literal (RFC 5321 4.1.3).
+_DOMAIN = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9])?\.)+[A-Za-z0-9-]{2,}\.?|\[[0-9A-Za-z.:]{2,60}\]")
 _IDLE_COMMANDS: Final = frozenset({"EHLO", "HELO", "NOOP", "RSET", "VRFY", "EXPN", "HELP"})
 
 
@@ -48,7 +51,10 @@ class Session(Protocol):
         self.is_tls_first = implicit_tls
         self.client = Client(Origin.ANONYMOUS)
         self.address = "127.0.0.1"
-        self.relaying: list[Connector] = []
+        self.relaying: list[Holding] = []
+        self.door: Door | None = None
+        self._local = ("", 0)
+        self._table = service.table
         self.helo = ""
         self.is_extended = False
         self.transaction: Transaction | None = None
@@ -119,10 +125,13 @@ class Session(Protocol):
         self.address, local = _plain(peer[0]), local[:2]
         if self.service.is_proxy(self.address):
             await self._hear_proxy()
-        choice = self.service.table.choose(local, self.address)
+        self._local, self._table = local, self.service.table
+        choice = self._table.choose(local, self.address)
         logger.debug("%s at %s: %s", self.address, local, choice.why)
         if choice.connector is None:
             self.end(replies.NO_CONNECTOR)
+        self.door = choice.door
+        self.is_plain = not choice.connector.enhanced_status_codes
         await self._enter(choice.connector)
         if self.is_tls_first:
             await self.begin_in_tls(self.service.certificate.context)
@@ -154,12 +163,29 @@ class Session(Protocol):
         if self.stream is None or self.service.is_stopping:
             self.end(replies.SHUTTING_DOWN)
         self.command_ends()
-        self.relaying = self.service.table.relaying(connector, self.address)
+        self.relaying = self._table.relaying(connector, self.address)
         self.client = self._stranger()
+
+    def renew(self) -> None:
+        """Take up what was changed since the last transaction; a connector that is gone holds for those who have it."""
+        table = self.service.table
+        if table is self._table:
+            return
+        self._table = table
+        connector = self.connector = table.listening.get(self.connector.id, self.connector)
+        choice = table.choose(self._local, self.address)
+        if choice.connector is connector:
+            self.door = choice.door
+        self.is_plain = not connector.enhanced_status_codes
+        self.idle_timeout, self.total_timeout = connector.idle_timeout, connector.total_timeout
+        self.relaying = table.relaying(connector, self.address)
+        if self.is_anonymous:
+            self.client = self._stranger()
 
     def _stranger(self) -> Client:
         connector = self.connector
-        return Client(Origin.ANONYMOUS, None, None, connector.name, self.address, connector.anonymous_rights)
+        rights = connector.anonymous_rights
+        return Client(Origin.ANONYMOUS, None, None, connector.name, self.address, rights, self.door)
 
     def _greeting(self) -> Reply:
         banner = self.connector.banner.removeprefix("220").strip()
@@ -241,10 +267,11 @@ class Session(Protocol):
         # RFC 6531 3.7.1: also with SMTPUTF8 the name is of A-labels.
         if not argument or not argument.isascii():
             return replies.EHLO_SYNTAX
+        if self._is_nameless(argument):
+            return replies.EHLO_DOMAIN
         self._greet(argument, is_extended=True)
         connector = self.connector
-        lines = [connector.hostname, f"SIZE {connector.max_message_size}", f"LIMITS RCPTMAX={connector.max_recipients}"]
-        lines += ["PIPELINING", "8BITMIME", "SMTPUTF8", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES"]
+        lines = [connector.hostname, *_extensions(connector)]
         if connector.offers_tls and self.tls is None:
             lines.append("STARTTLS")
         if connector.offers_auth and self.tls is not None:
@@ -254,8 +281,14 @@ class Session(Protocol):
     async def hello(self, argument: str) -> Reply:
         if not argument or not argument.isascii():
             return replies.HELO_SYNTAX
+        if self._is_nameless(argument):
+            return replies.EHLO_DOMAIN
         self._greet(argument, is_extended=False)
         return Reply(250, None, self.connector.hostname)
+
+    def _is_nameless(self, name: str) -> bool:
+        """Say whether the connector wants a full domain, or an address in brackets, and this is none (§4)."""
+        return self.connector.requires_ehlo_domain and not _DOMAIN.fullmatch(name)
 
     def _greet(self, name: str, *, is_extended: bool) -> None:
         self.reset()
@@ -297,6 +330,22 @@ class Session(Protocol):
         if argument:
             return replies.NO_ARGUMENT
         self.end(replies.BYE)
+
+
+def _extensions(connector: Connector) -> list[str]:
+    """Return what the connector offers in EHLO, besides TLS and log-in."""
+    size = {"enabled": f"SIZE {connector.max_message_size}", "enabled_without_value": "SIZE"}.get(connector.size)
+    offered = [
+        (size or "", size is not None),
+        (f"LIMITS RCPTMAX={connector.max_recipients}", True),
+        ("PIPELINING", connector.pipelining),
+        ("8BITMIME", connector.eight_bit_mime),
+        ("SMTPUTF8", connector.eight_bit_mime),  # RFC 6531 3.1: it needs 8BITMIME
+        ("CHUNKING", connector.chunking),
+        ("DSN", connector.dsn),
+        ("ENHANCEDSTATUSCODES", connector.enhanced_status_codes),
+    ]
+    return [name for name, is_offered in offered if is_offered]
 
 
 @lru_cache(maxsize=4_096)

@@ -5,42 +5,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from transport.message.address import Address
-from transport.routing.envelope import Client, Origin, Right
+from transport.routing.envelope import Client, Door, Origin
 from transport.routing.lookup import Incomplete, Lookup, names_above
+from transport.routing.relay import Holding, choose_relay
 from transport.routing.snapshot import Need, Snapshot
-from transport.smtpd.connectors import Connector
 
 
 def relaying_client(
-    candidates: Sequence[Connector], sender: Address | None, address: str, snapshot: Snapshot
-) -> Client | Need | None:
-    """Return the client as one of the tenants whose ranges hold its address, None for a stranger.
+    stranger: Client, holdings: Sequence[Holding], sender: Address | None, snapshot: Snapshot
+) -> Client | Need:
+    """Return the client as one of the tenants whose permissions it has, or as the stranger that it is without them.
 
     The sender must be on a verified domain of that tenant; where the operator granted `accept_any_sender`, on any
-    accepted domain of it.
+    accepted domain of it. Either way the client's door tells what was said of each permission.
     """
-    if sender is None or not sender.domain:
-        return None
     lookup = Lookup(snapshot)
     try:
-        for connector in candidates:
-            if _speaks_for(connector, sender.domain_a, lookup):
-                rights = connector.anonymous_rights
-                return Client(Origin.RELAY, connector.tenant_id, None, connector.name, address, rights)
+        choice = choose_relay(holdings, sender, stranger.address or "", lookup)
     except Incomplete:
         need = lookup.need
         assert need is not None, "what raised Incomplete was noted"
         return need
-    return None
-
-
-def _speaks_for(connector: Connector, domain: str, lookup: Lookup) -> bool:
-    assert connector.tenant_id is not None, "an operator's connector relays for nobody"
-    tenant = lookup.tenant(connector.tenant_id)
-    found = lookup.accepting(domain, tenant)
-    if tenant is None or found is None or found[0].id != tenant.id:
-        return False
-    return found[1].verified or Right.ACCEPT_ANY_SENDER in connector.anonymous_rights
+    before = stranger.door or Door(stranger.connector)
+    door = Door(before.listener, before.considered, choice.considered)
+    found = choice.entry
+    if found is None:
+        return Client(Origin.ANONYMOUS, None, None, stranger.connector, stranger.address, stranger.rights, door)
+    return Client(Origin.RELAY, found.tenant_id, None, found.name, stranger.address, found.rights, door, found.id)
 
 
 def platform_domain(snapshot: Snapshot) -> str | Need:

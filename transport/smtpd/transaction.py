@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from transport.queue.intake import RecipientOptions
 from transport.routing.envelope import Client, Origin
 from transport.routing.result import MAILBOX_HOP, Routing
+from transport.smtpd.connectors import Connector
 from transport.smtpd.parameters import MailCommand, RcptCommand
 
 
@@ -17,6 +18,7 @@ class Transaction:
     command: MailCommand
     size_limit: int
     recipient_limit: int
+    relay: Connector | None = None  # the tenant's permission that counts
     recipients: list[str] = field(default_factory=list)
     options: dict[str, RecipientOptions] = field(default_factory=dict)
 

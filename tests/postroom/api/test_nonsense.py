@@ -79,7 +79,7 @@ BODIES: dict[str, dict[str, Any]] = {
         "permissions": [],
         "fqdn": "",
         "banner": "",
-        "max_message_size": 1000,
+        "max_message_size": 100_000,
         "max_header_size": 1000,
         "max_hop_count": 30,
         "max_recipients_per_message": 10,

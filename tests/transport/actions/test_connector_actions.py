@@ -8,6 +8,7 @@ import pytest
 
 from tenants.actions.actor import SYSTEM, Actor
 from tenants.models import AuditEvent
+from tenants.problems import Problem
 from tenants.secrets import decrypt
 from tests.conftest import Contoso
 from tests.expect import refused
@@ -16,6 +17,8 @@ from transport.actions.receive_connectors import (
     change_receive_connector,
     create_receive_connector,
     ensure_default_receive_connectors,
+    renew_relay_password,
+    withdraw_relay_password,
 )
 from transport.actions.send_connectors import (
     HostInput,
@@ -139,3 +142,80 @@ def test_new_ranges_wait_for_approval_again(contoso: Contoso) -> None:
     change_receive_connector(actor=ADMIN, connector=connector, remote_ranges=["192.0.2.0/24"])
     connector.refresh_from_db()
     assert connector.approved_at is None
+
+
+OPERATOR = Actor("operator", "2", "op")
+
+
+def make_listener(name: str, *ranges: str, **fields: Any) -> ReceiveConnector:
+    return create_receive_connector(
+        actor=OPERATOR, tenant=None, name=name, remote_ranges=list(ranges), **{"bindings": ["smtp"], **fields}
+    )
+
+
+@pytest.mark.parametrize("ranges", ["192.0.2.0/24", "192.0.2.128-192.0.3.5"])
+def test_ranges_that_leave_it_open_who_answers_are_refused_by_name(settings: Any, ranges: str) -> None:
+    make_listener("Wide", "192.0.2.0/24")
+    with refused("receive_connector.overlap") as told:
+        make_listener("Other", ranges)
+    assert {told.value.facts["first"], told.value.facts["second"]} == {"Wide", "Other"}
+    # The same port by its number is the same binding; a range within, another port, or a disabled one are well.
+    with refused("receive_connector.overlap"):
+        make_listener("Other", ranges, bindings=[f"{settings.POSTROOM_BIND}:{settings.POSTROOM_SMTP_PORT}"])
+    make_listener("Within", "192.0.2.7")
+    make_listener("Elsewhere", ranges, bindings=["submission"])
+    disabled = make_listener("Disabled", ranges, enabled=False)
+    with refused("receive_connector.overlap"):
+        change_receive_connector(actor=OPERATOR, connector=disabled, enabled=True)
+
+
+def test_relay_permissions_of_a_tenant_that_claim_the_same_are_refused_by_name(contoso: Contoso) -> None:
+    def make(name: str, *ranges: str, **fields: Any) -> ReceiveConnector:
+        return create_receive_connector(
+            actor=ADMIN, tenant=contoso.tenant, name=name, remote_ranges=list(ranges), **fields
+        )
+
+    make("Printers", "192.0.2.7", senders=["scanner@contoso.example"])
+    with refused("receive_connector.relay_overlap") as told:
+        make("Others", "192.0.2.7")
+    assert {told.value.facts["first"], told.value.facts["second"]} == {"Printers", "Others"}
+    with refused("receive_connector.relay_overlap"):
+        make("Others", "192.0.2.7", senders=["contoso.example"])
+    make("Shop", "192.0.2.7", senders=["Shop@Contoso.example"])
+    make("Wide", "192.0.2.0/24")
+    assert ReceiveConnector.objects.get(name="Shop").senders == ["shop@contoso.example"]
+
+
+@pytest.mark.parametrize(
+    ("mechanisms", "groups", "code"),
+    [
+        (["basic_auth_require_tls"], ["exchange_users"], "receive_connector.mechanism_needs"),
+        (["external_authoritative", "tls"], ["anonymous_users"], "receive_connector.mechanism_needs_group"),
+        (["external_authoritative", "basic_auth"], ["exchange_servers"], "receive_connector.mechanism_alone"),
+        (["tls"], ["partners"], "connector.invalid_choice"),
+    ],
+)
+def test_mechanisms_that_contradict_each_other_are_refused(mechanisms: list[str], groups: list[str], code: str) -> None:
+    with refused(code):
+        make_listener("X", "192.0.2.0/24", auth_mechanisms=mechanisms, permission_groups=groups)
+
+
+def test_a_password_of_a_permission_is_shown_once_and_kept_nowhere(contoso: Contoso) -> None:
+    connector = create_receive_connector(actor=ADMIN, tenant=contoso.tenant, name="Shop")
+    password = renew_relay_password(actor=ADMIN, connector=connector)
+    connector.refresh_from_db()
+    assert connector.user_name
+    assert connector.verifier.startswith("SCRAM-SHA-256$")
+    events = AuditEvent.objects.filter(object_id=str(connector.pk))
+    told = str([(event.before, event.after) for event in events])
+    assert connector.user_name in told
+    assert password not in told
+    assert connector.verifier not in told
+    withdraw_relay_password(actor=ADMIN, connector=connector)
+    assert ReceiveConnector.objects.filter(pk=connector.pk, user_name=None, verifier="").exists()
+
+
+@pytest.mark.parametrize("sender", ["", "x@", "two words", "@"])
+def test_a_sender_is_an_address_or_a_domain(contoso: Contoso, sender: str) -> None:
+    with pytest.raises(Problem):
+        create_receive_connector(actor=ADMIN, tenant=contoso.tenant, name="Shop", senders=[sender])

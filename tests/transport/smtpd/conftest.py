@@ -182,6 +182,8 @@ def connectors(transactional_db: None) -> dict[str, ReceiveConnector]:
     users["auth_mechanisms"] = ["tls", "basic_auth_require_tls"]
     strangers: dict[str, Any] = {"auth_mechanisms": ["tls"], "permission_groups": ["anonymous_users"]}
     strangers["tarpit_interval"] = timedelta(0)
+    users["max_inbound_connections_percentage_per_source"] = 100
+    strangers["max_inbound_connections_percentage_per_source"] = 100
     return {
         "smtp": factories.make_receive_connector(name="Default", bindings=["smtp"], **strangers),
         "submission": factories.make_receive_connector(name="Client", bindings=["submission"], **users),

@@ -117,6 +117,44 @@ REASONS: Final = (
         ),
     ),
     _invalid(
+        "receive_connector.relay_overlap",
+        _("Two relay permissions claim the same machines and senders"),
+        _(
+            "“{first}” and “{second}” both take {range} for the same senders, without one being more specific, so it "
+            "is undecidable whose limits count. Change the addresses or the senders of one of them."
+        ),
+    ),
+    _invalid(
+        "receive_connector.mechanism_needs",
+        _("Authentication after TLS needs TLS"),
+        _("A connector with “{what}” has to offer TLS, too."),
+    ),
+    _invalid(
+        "receive_connector.mechanism_alone",
+        _("Externally secured connections know no log-in"),
+        _("“external_authoritative” trusts every client of the ranges; beside it only “tls” makes sense."),
+    ),
+    _invalid(
+        "receive_connector.mechanism_needs_group",
+        _("Externally secured connections need the group exchange_servers"),
+        _("“external_authoritative” gives its clients the rights of “exchange_servers”. Choose that group, too."),
+    ),
+    _invalid(
+        "receive_connector.listener_has_no_password",
+        _("A listener has no password"),
+        _("Only the relay permissions of organisations have a log-in of their own."),
+    ),
+    _invalid(
+        "receive_connector.invalid_sender",
+        _("Neither an address nor a domain"),
+        _("“{sender}” cannot be a sender. Write an address, or a domain for all addresses on it."),
+    ),
+    _invalid(
+        "receive_connector.too_many_senders",
+        _("Too many senders"),
+        _("A relay permission names at most {most} senders. A domain stands for all addresses on it."),
+    ),
+    _invalid(
         "receive_connector.not_approved",
         _("The address ranges await approval"),
         _("An operator approves the ranges from which an organisation's machines relay. Until then they do not count."),

@@ -29,6 +29,17 @@ REASONS: Final = (
         reply=Reply(550, "5.7.60", "Client does not have permissions to send as {sender}"),
     ),
     Reason(
+        "relay.not_as_this_sender",
+        Side.SENDER,
+        _("The log-in of this machine may not send as this sender"),
+        _(
+            "The machine logged in with a relay permission of its organisation, which lets it send only as the senders "
+            "that it names, on verified domains of the organisation. Use one of them, or add the sender to the "
+            "permission."
+        ),
+        reply=Reply(550, "5.7.60", "Client does not have permissions to send as this sender"),
+    ),
+    Reason(
         "sender.author_not_yours",
         Side.SENDER,
         _("The log-in may not write as {sender}"),

@@ -33,7 +33,7 @@ class ReceiveConnectorSerializer(serializers.ModelSerializer[ReceiveConnector]):
 
     class Meta:
         model = ReceiveConnector
-        exclude = ["tenant"]
+        exclude = ["tenant", "verifier"]
         read_only_fields = ["approved_at", "created_at"]
         extra_kwargs: ClassVar[dict[str, dict[str, Any]]] = {"bindings": {"required": False}}
         validators: ClassVar[list[Any]] = []
