@@ -33,28 +33,32 @@ REMEMBERED_FOR: Final = 300.0
 MAX_CANDIDATES: Final = 5
 
 # Who is suspended may log in, and hears at MAIL why nothing can be sent; a 535 would look like a wrong password.
-# Two organisations may both use exchange.local, so that one address can be several mailboxes: the password decides.
+# Two organisations may both use exchange.local, so that one address can be several mailboxes: the password decides. Who
+# has proved the domain comes first: others who claim it, in whatever number, keep nobody from logging in.
 _QUERY: Final = """
 SELECT m.id, m.tenant_id, coalesce(a.verifier, m.verifier), a.id
 FROM tenants_emailaddress e
 JOIN tenants_mailbox m ON m.id = e.mailbox_id
+JOIN tenants_accepteddomain d ON d.id = e.accepted_domain_id
 LEFT JOIN tenants_apppassword a ON a.mailbox_id = m.id AND a.prefix = %s AND a.revoked_at IS NULL
 WHERE e.domain = %s AND e.local_key = %s AND (m.verifier <> '' OR a.id IS NOT NULL)
-ORDER BY m.id LIMIT %s
+ORDER BY d.verified_at IS NULL, m.id LIMIT %s
 """
-# SCRAM wants the salt before the client shows which of its passwords it has: all of the first mailbox of that name,
-# its own first. They share their salt, so that the client's one proof is held against each at the cost of a digest.
+# SCRAM wants the salt before the client shows which of its passwords it has: all of the first mailbox of that name, its
+# own first, where the domain is proved if it is anywhere. They share their salt, so that the client's one proof is held
+# against each at the cost of a digest.
 _SCRAM_QUERY: Final = """
 SELECT m.id, m.tenant_id, v.verifier, v.id
 FROM tenants_emailaddress e
 JOIN tenants_mailbox m ON m.id = e.mailbox_id
+JOIN tenants_accepteddomain d ON d.id = e.accepted_domain_id
 JOIN LATERAL (
   SELECT m.verifier, NULL::uuid AS id WHERE m.verifier <> ''
   UNION ALL
   SELECT a.verifier, a.id FROM tenants_apppassword a WHERE a.mailbox_id = m.id AND a.revoked_at IS NULL
 ) v ON true
 WHERE e.domain = %s AND e.local_key = %s
-ORDER BY m.id, v.id NULLS FIRST LIMIT %s
+ORDER BY d.verified_at IS NULL, m.id, v.id NULLS FIRST LIMIT %s
 """
 # A relay permission's log-in, whose name is no address. Its row looks like the others', without a mailbox.
 _RELAY_QUERY: Final = """

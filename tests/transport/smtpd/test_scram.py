@@ -11,12 +11,14 @@ import pytest
 
 from tenants.actions.actor import SYSTEM
 from tenants.actions.app_passwords import revoke_app_password
+from tenants.models import AcceptedDomain
 from tests import factories
 from tests.conftest import Contoso
 from tests.transport.smtpd.conftest import PASSWORD, Client, Server
-from transport.authentication.scram import parse_verifier
+from transport.authentication.scram import make_verifier, parse_verifier
 from transport.authentication.scram_exchange import BadScramMessage, ScramExchange, read_client_first
 from transport.models import Message
+from transport.smtpd.auth import MAX_CANDIDATES
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -148,3 +150,24 @@ def log_in(server: Server, address: str, password: str) -> str:
         proof = Proof(password, bare, challenge_in(client.say("AUTH SCRAM-SHA-256 " + encoded(f"n,,{bare}"))))
         answer = client.say(encoded(proof.final))
         return client.say("") if answer.startswith("334") else answer
+
+
+@pytest.mark.parametrize("way", ["SCRAM-SHA-256", "PLAIN"])
+def test_who_claims_the_domain_and_has_not_proved_it_is_in_nobodys_way(
+    server: Server, alice: Contoso, way: str
+) -> None:
+    alice.alice_mailbox.delete()
+    for _ in range(MAX_CANDIDATES):  # all of them older than the mailbox of that name that is somebody's
+        claim = factories.make_domain(factories.make_tenant(), "contoso.example", verified=False)
+        factories.make_mailbox(claim, "alice", verifier=make_verifier("a claimant's password"))
+    proved = AcceptedDomain.objects.get(tenant=alice.tenant, domain="contoso.example")
+    factories.make_mailbox(proved, "alice", verifier=make_verifier(PASSWORD))
+    with server.connect("submission") as client:
+        client.start_tls()
+        if way == "PLAIN":
+            assert client.say("AUTH PLAIN " + encoded(f"\0{ALICE}\0{PASSWORD}")).startswith("235")
+            return
+        bare = f"n={ALICE},r={NONCE}"
+        proof = Proof(PASSWORD, bare, challenge_in(client.say("AUTH SCRAM-SHA-256 " + encoded(f"n,,{bare}"))))
+        assert challenge_in(client.say(encoded(proof.final))) == proof.answer
+        assert client.say("").startswith("235")
