@@ -50,4 +50,4 @@ requirements: $(STAMP)  ## Compile the pinned requirements anew (needs uv).
 	uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -o requirements-dev.txt
 
 clean:  ## Remove what was installed and built; keeps var/ (your data).
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .programs build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -29,7 +29,7 @@ class Page(HTMLParser):
         super().__init__()
         self.url, self.status = url, status
         self.words: list[str] = []
-        self.links: dict[str, str] = {}
+        self.anchors: list[tuple[str, str]] = []
         self.forms: list[Form] = []
         self._form: Form | None = None
         self._collecting: tuple[str, str, list[str]] | None = None  # tag, name or address, words
@@ -38,6 +38,10 @@ class Page(HTMLParser):
     @property
     def text(self) -> str:
         return " ".join(" ".join(self.words).split())
+
+    @property
+    def links(self) -> dict[str, str]:
+        return dict(self.anchors)
 
     def button(self, label: str) -> Form | None:
         return next((form for form in self.forms if any(label in text for text in form.buttons)), None)
@@ -74,7 +78,7 @@ class Page(HTMLParser):
 
     def _finish(self, tag: str, name: str, text: str) -> None:
         if tag == "a":
-            self.links[text] = name
+            self.anchors.append((text, name))
         elif tag == "button" and self._form is not None:
             self._form.buttons.append(text)
         elif tag == "textarea" and self._form is not None:
@@ -105,6 +109,13 @@ class Person:
         found = next((href for text, href in self.page.links.items() if label in text), None)
         assert found is not None, f"no link “{label}” on {self.page.url}: {sorted(self.page.links)}"
         return self.open(urllib.parse.urljoin(self.page.url, found))
+
+    def download(self, path: str) -> bytes:
+        """Return what lies at an address, as it is."""
+        address = urllib.parse.urljoin(self._url, path)
+        with self._opener.open(urllib.request.Request(address), timeout=30) as answer:  # noqa: S310 - our own platform
+            content: bytes = answer.read()
+            return content
 
     def press(self, label: str, **filled: str) -> Page:
         """Fill the form that has this button and submit it; a field that stands there several times is filled last."""

@@ -163,14 +163,7 @@ class Postfix:
 
     def _make_certificate(self) -> None:
         key, certificate = self.config / "key.pem", self.config / "certificate.pem"
-        subprocess.run(
-            [
-                *["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
-                *["-days", "2", "-subj", f"/CN=mx.{DOMAIN}", "-keyout", str(key), "-out", str(certificate)],
-            ],
-            check=True,
-            capture_output=True,
-        )
+        make_certificate(f"mx.{DOMAIN}", key, certificate)
         chain = self.config / "key-and-certificate.pem"
         chain.write_text(key.read_text() + certificate.read_text())
         chain.chmod(0o600)
@@ -214,3 +207,15 @@ def greets(host: str, port: int) -> bool:
             return greeting.startswith(b"220")
     except OSError:
         return False
+
+
+def make_certificate(name: str, key: Path, certificate: Path) -> None:
+    """Write a new key and a certificate of its own for two days."""
+    subprocess.run(
+        [
+            *["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
+            *["-days", "2", "-subj", f"/CN={name}", "-keyout", str(key), "-out", str(certificate)],
+        ],
+        check=True,
+        capture_output=True,
+    )

@@ -4,68 +4,22 @@ from __future__ import annotations
 
 import re
 import smtplib
-import ssl
 from collections.abc import Iterator
-from typing import Any
-from uuid import uuid4
 
 import pytest
 
-from tests.platform_process import ApiCaller, PlatformProcess, eventually
+from tests.platform_process import ApiCaller, eventually
+from tests.system.letters import ANN, AWKWARD, BOB, events, letter, logged, taken
 from tests.system.postfix import DOMAIN, Postfix
 
 pytestmark = pytest.mark.system
 
-ANN, BOB = "ann@contoso.example", "bob@contoso.example"
-
-
-@pytest.fixture
-def token() -> str:
-    return f"token-{uuid4().hex}"
-
-
-@pytest.fixture
-def as_ann(platform: PlatformProcess) -> Iterator[smtplib.SMTP]:
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with smtplib.SMTP(platform.host, platform.submission_port, timeout=20) as client:
-        client.starttls(context=context)
-        client.login(ANN, platform.logins[ANN])
-        yield client
-
-
-def letter(token: str, *, to: str, body: str = "Hello.") -> bytes:
-    lines = [f"From: {ANN}", f"To: {to}", f"Subject: {token}", f"Message-ID: <{token}@contoso.example>", "", body, ""]
-    return "\r\n".join(lines).encode()
-
-
-def events(api: ApiCaller, token: str, **wanted: str) -> list[dict[str, Any]]:
-    query = "&".join(f"{name}={value}" for name, value in ({"subject": token} | wanted).items())
-    found: list[dict[str, Any]] = api.get(f"tracking-events/?{query}").body["results"]
-    return found
-
-
-def taken(postfix: Postfix, token: str) -> bytes:
-    def probe() -> bytes | None:
-        return next((mail for mail in postfix.received() if token.encode() in mail), None)
-
-    mail = eventually(probe)
-    assert mail is not None
-    return mail
-
-
-def logged(postfix: Postfix, pattern: str) -> re.Match[str]:
-    found = eventually(lambda: re.search(pattern, postfix.log))
-    assert found is not None
-    return found
-
 
 @pytest.mark.usefixtures("route_to_postfix")
 def test_postfix_takes_what_we_send_byte_for_byte(as_ann: smtplib.SMTP, postfix: Postfix, token: str) -> None:
-    awkward = "\r\n".join([".", "..two dots", "From here on", "Grüße, 8 bits", "x" * 900, "trailing blank "])
-    sent = letter(token, to=f"carol@{DOMAIN}", body=awkward)
+    sent = letter(token, to=f"carol@{DOMAIN}", body=AWKWARD)
     as_ann.sendmail(ANN, [f"carol@{DOMAIN}"], sent, mail_options=["BODY=8BITMIME"])
-    received = taken(postfix, token).replace(b"\n", b"\r\n")
+    received = taken(postfix, token)
     assert received.endswith(sent)
     ours = received[: -len(sent)].rpartition(b"Received:")[2]
     assert b"by mail.contoso.example" in ours

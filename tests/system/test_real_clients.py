@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import smtplib
+import ssl
 import subprocess
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from tests.person import Person
 from tests.platform_process import ApiCaller, PlatformProcess, eventually
+from tests.system.letters import ANN, AWKWARD, BOB, letter, source_of
 
 pytestmark = pytest.mark.system
-
-ANN, BOB = "ann@contoso.example", "bob@contoso.example"
 
 
 def run(*command: str, text: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -113,31 +118,36 @@ def test_a_stranger_reaches_a_mailbox(platform: PlatformProcess, contoso_api: Ap
     assert delivered(contoso_api, subject)["recipients"] == [BOB]
 
 
-def test_msmtp_submits(platform: PlatformProcess, contoso_api: ApiCaller, subject: str) -> None:
+@pytest.mark.parametrize("mechanism", ["plain", "scram-sha-256"])
+def test_msmtp_submits(platform: PlatformProcess, contoso_api: ApiCaller, subject: str, mechanism: str) -> None:
     account = [f"--host={platform.host}", f"--port={platform.submission_port}", f"--from={ANN}", f"--user={ANN}"]
-    options = ["--tls=on", "--tls-starttls=on", "--tls-certcheck=off", "--auth=on"]
+    options = ["--tls=on", "--tls-starttls=on", "--tls-certcheck=off", f"--auth={mechanism}"]
     password = f"--passwordeval=echo {platform.logins[ANN]}"
-    letter = f"From: {ANN}\nTo: {BOB}\nSubject: {subject}\n\nGrüße von msmtp\n"
-    done = run("msmtp", "--file=/dev/null", *account, *options, password, BOB, text=letter)
+    text = f"From: {ANN}\nTo: {BOB}\nSubject: {subject}\n\nGrüße von msmtp\n"
+    done = run("msmtp", "--file=/dev/null", *account, *options, password, BOB, text=text)
     assert done.returncode == 0, done.stderr
     delivered(contoso_api, subject)
 
 
-def test_s_nail_submits(platform: PlatformProcess, contoso_api: ApiCaller, subject: str, tmp_path: Path) -> None:
-    letter = tmp_path / "attached.txt"
-    letter.write_text("an attachment\n")
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+def test_s_nail_submits(
+    platform: PlatformProcess, contoso_api: ApiCaller, subject: str, tmp_path: Path, scheme: str
+) -> None:
+    attachment = tmp_path / "attached.txt"
+    attachment.write_text("an attachment\n")
+    port = platform.submission_port if scheme == "smtp" else platform.submissions_port
     user, password = ANN.replace("@", "%40"), platform.logins[ANN]
     settings = [
         "v15-compat=yes",
-        f"mta=smtp://{user}:{password}@{platform.host}:{platform.submission_port}",
-        "smtp-use-starttls",
+        f"mta={scheme}://{user}:{password}@{platform.host}:{port}",
+        *(["smtp-use-starttls"] if scheme == "smtp" else []),
         "smtp-auth=plain",
         "tls-verify=ignore",
         f"from={ANN}",
     ]
     options = [item for setting in settings for item in ("-S", setting)]
     done = run(
-        *["s-nail", "-:/", *options, "-a", str(letter), "-s", subject, BOB],
+        *["s-nail", "-:/", *options, "-a", str(attachment), "-s", subject, BOB],
         text="Written in s-nail.\n",
         HOME=str(tmp_path),
         PATH="/usr/bin:/bin",
@@ -145,3 +155,32 @@ def test_s_nail_submits(platform: PlatformProcess, contoso_api: ApiCaller, subje
     )
     assert done.returncode == 0, done.stderr
     delivered(contoso_api, subject)
+
+
+def test_smtplib_submits_eight_bits_unchanged(as_ann: smtplib.SMTP, bob: Person, token: str) -> None:
+    sent = letter(token, to=BOB, body=AWKWARD)
+    as_ann.sendmail(ANN, [BOB], sent, mail_options=["BODY=8BITMIME"])
+    assert source_of(bob, token).endswith(b"\r\n" + sent)
+
+
+def test_smtplib_submits_headers_in_utf_8(as_ann: smtplib.SMTP, bob: Person, token: str) -> None:
+    message = EmailMessage(policy=SMTPUTF8)
+    message["From"] = Address("Änne", addr_spec=ANN)
+    message["To"], message["Subject"] = BOB, f"Grüße {token}"
+    message.set_content("こんにちは", cte="8bit")
+    as_ann.sendmail(ANN, [BOB], message.as_bytes(), mail_options=["SMTPUTF8", "BODY=8BITMIME"])
+    stored = source_of(bob, token)
+    assert f"\r\nSubject: Grüße {token}\r\n".encode() in stored
+    assert stored.endswith("\r\n\r\nこんにちは\r\n".encode())
+
+
+def test_smtplib_submits_over_tls_from_the_first_byte(platform: PlatformProcess, bob: Person, token: str) -> None:
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    message = EmailMessage(policy=SMTP)
+    message["From"], message["To"], message["Subject"] = ANN, BOB, token
+    message.set_content("Hello.")
+    with smtplib.SMTP_SSL(platform.host, platform.submissions_port, timeout=20, context=context) as client:
+        client.login(ANN, platform.logins[ANN])
+        assert client.send_message(message) == {}
+    assert b"\r\n\r\nHello.\r\n" in source_of(bob, token)
