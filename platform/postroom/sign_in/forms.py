@@ -24,6 +24,7 @@ from typing_extensions import override
 
 from postroom.console.forms import ConsoleForm, dress
 from postroom.sign_in.adapters import WRONG, AccountAdapter, check_limit
+from postroom.sign_in.backend import why_kept_out
 from postroom.sign_in.guard import CODE, CODE_ANYWHERE, first_use, forgive, network_of
 from postroom.sign_in.record import address_of
 from tenants.models import User
@@ -42,7 +43,7 @@ class Dressed(forms.Form):
 
 
 class SignInForm(Dressed, LoginForm):
-    """Says the same for an unknown address, a wrong password and a locked account."""
+    """Says the same for an unknown address, a wrong password and a locked account; why, to who knows the password."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -63,7 +64,7 @@ class SignInForm(Dressed, LoginForm):
     def _clean_with_password(self, credentials: dict[str, str]) -> dict[str, Any]:
         user = AccountAdapter(self.request).authenticate(self.request, **credentials)
         if user is None:
-            raise ValidationError(WRONG, code="invalid_login")
+            raise ValidationError(why_kept_out(self.request) or WRONG, code="invalid_login")
         self.user = user
         self._login = Login(user=user, email=credentials["email"])
         return self.cleaned_data

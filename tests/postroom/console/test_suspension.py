@@ -58,6 +58,15 @@ def test_a_suspended_users_open_session_ends(contoso: Contoso, as_alice: Client)
     assert as_alice.get("/mailboxes/").status_code == 302
 
 
+def test_a_suspended_user_reads_why_and_who_guesses_does_not(contoso: Contoso, client: Client) -> None:
+    suspend_user(actor=SYSTEM, user=contoso.alice, reason="Left the firm")
+    right = {"username": contoso.alice.email, "password": factories.PASSWORD}
+    text = page(client.post("/sign-in/", right))
+    assert "You are suspended: Left the firm." in text
+    assert client.get("/mailboxes/").status_code == 302
+    assert "Left the firm" not in page(client.post("/sign-in/", right | {"password": "a guess"}))
+
+
 def test_a_suspended_member_stays_out_of_this_organisation_alone(contoso: Contoso, as_bob: Client) -> None:
     membership = Membership.objects.get(user=contoso.bob)
     suspend_member(actor=Actor.user(contoso.alice), membership=membership, reason="On leave")
