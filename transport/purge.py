@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from tenants.access import belongs_elsewhere
 from tenants.actions.deletion import begin_deletion, finish_deletion
-from tenants.models import AuditEvent, Mailbox, Membership, Tenant, User
+from tenants.models import AcceptedDomain, AuditEvent, Mailbox, Membership, Tenant, User
 
 logger = logging.getLogger(__name__)
 
@@ -98,6 +98,7 @@ def tables_in_order() -> list[str]:
         for parent in _parents(model):
             if parent in graph and parent is not model:
                 graph[parent].add(model)
+    graph[AcceptedDomain].add(Mailbox)  # addresses, which refer to domains, go with their mailboxes
     ordered = [model._meta.db_table for model in TopologicalSorter(graph).static_order()]
     last = AuditEvent._meta.db_table
     return [*(table for table in ordered if table != last), last]
