@@ -15,16 +15,19 @@ from django.db import connection
 
 from tenants.identifiers import first_uuid7_of
 from transport.models import TrackingEvent
-from transport.tracking.search import Filters
+from transport.tracking.search import MESSAGE_ID, SENDER, Filters
 
-SUBJECT_KEY: Final = 60  # characters that are stored of a subject to search by (transport/migrations/0008)
+SUBJECT_KEY: Final = 60  # characters that are stored of a subject to search by (transport/migrations/0015)
 PERIOD: Final = timedelta(days=31)
 MOST_FAILURES: Final = 1000
 
-_FIRST_RECIPIENT: Final = "recipient_key = lower(%(recipient)s)"
+_FIRST_RECIPIENT: Final = (
+    "hashtextextended(lower(recipients[1]), 0) = hashtextextended(lower(%(recipient)s), 0) "
+    "AND lower(recipients[1]) = lower(%(recipient)s)"
+)
 _FURTHER_RECIPIENTS: Final = (
     "cardinality(recipients) > 1 AND tracking_keys(recipients) @> ARRAY[lower(%(recipient)s)] "
-    "AND recipient_key <> lower(%(recipient)s)"
+    "AND lower(recipients[1]) <> lower(%(recipient)s)"
 )
 _FAILURES: Final = f"""
 SELECT reason, server_endpoint, count(*) AS failures, count(DISTINCT tenant_id) AS tenants,
@@ -86,8 +89,8 @@ def _conditions(filters: Filters, tenant_id: UUID | None, before: UUID | None) -
         "tenant_id = %(tenant)s": tenant_id,
         "event_id = %(event)s": filters.event_id.upper(),
         "source = %(source)s": filters.source.upper(),
-        "sender_key = lower(%(sender)s)": filters.sender,
-        "subject_key ^@ lower(%(subject)s)": filters.subject[:SUBJECT_KEY],
+        _named(SENDER, "sender"): filters.sender,
+        f'lower(left(subject, {SUBJECT_KEY})) COLLATE "C" ^@ lower(%(subject)s)': filters.subject[:SUBJECT_KEY],
         **_of_message(filters.message_id.strip()),
     }
     wanted = {condition: value for condition, value in given.items() if value}
@@ -95,8 +98,13 @@ def _conditions(filters: Filters, tenant_id: UUID | None, before: UUID | None) -
     return list(wanted), values | {"recipient": filters.recipient}
 
 
+def _named(condition: str, name: str) -> str:
+    """Return the condition with its parameters under a name."""
+    return condition.replace("%s", f"%({name})s")
+
+
 def _of_message(message_id: str) -> dict[str, Any]:
     try:
         return {"message_id = %(message)s": UUID(message_id)}
     except ValueError:
-        return {"internet_message_id = %(message)s": message_id}
+        return {_named(MESSAGE_ID, "message"): message_id}

@@ -12,6 +12,7 @@ from typing_extensions import override
 from tenants.models import Tenant
 from tenants.scope import scope
 from transport.models import TrackingEvent
+from transport.tracking.search import MESSAGE_ID
 from transport.tracking.timeline import Entry, timeline
 
 MOST = 20
@@ -57,7 +58,7 @@ class Command(BaseCommand):
         try:
             rows = rows.filter(message_id=UUID(text))
         except ValueError:
-            rows = rows.filter(internet_message_id=text)
+            rows = rows.extra(where=[MESSAGE_ID], params=[text] * 2)  # noqa: S610 - a constant
         found = list(rows.values_list("tenant_id", "message_id").distinct()[:MOST])
         if not found:
             raise CommandError(f"The tracking log knows no message {text!r}.")
