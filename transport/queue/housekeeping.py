@@ -59,6 +59,21 @@ DELETE FROM transport_usage WHERE id IN (
 )
 """
 _OLD_LIMIT_NOTICES: Final = "DELETE FROM transport_limitnotice WHERE ended_at < now() - interval '90 days'"
+# The protocol log: some days, and no more than so many pieces, the newest ones.
+PIECES: Final = 1_000_000
+_OLD_TRANSCRIPTS: Final = """
+DELETE FROM transport_protocoltranscript WHERE id IN (
+  SELECT id FROM transport_protocoltranscript WHERE id < first_uuid7_of(now() - interval '7 days')
+  ORDER BY id LIMIT %s
+)
+"""
+_TOO_MANY_TRANSCRIPTS: Final = f"""
+DELETE FROM transport_protocoltranscript WHERE id IN (
+  SELECT id FROM transport_protocoltranscript
+  WHERE id <= (SELECT id FROM transport_protocoltranscript ORDER BY id DESC OFFSET {PIECES} LIMIT 1)
+  ORDER BY id LIMIT %s
+)
+"""  # noqa: S608 - a number of ours
 _LOADS_OF_NOBODY: Final = """
 DELETE FROM transport_tenantload l WHERE NOT EXISTS (SELECT 1 FROM tenants_tenant t WHERE t.id = l.tenant_id)
 """
@@ -84,6 +99,8 @@ async def _tidy() -> None:
         await _in_batches(connection, _OLD_USAGE)
         await connection.execute(_OLD_LIMIT_NOTICES)
         await connection.execute(_LOADS_OF_NOBODY)
+        await _in_batches(connection, _OLD_TRANSCRIPTS)
+        await _in_batches(connection, _TOO_MANY_TRANSCRIPTS)
 
 
 async def _in_batches(connection: AsyncConnection[Any], statement: str) -> None:

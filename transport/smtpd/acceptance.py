@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 async def take_in(session: Session, transaction: Transaction, content: bytes) -> Reply:
     """Return the reply to the end of DATA; 250 means that the message is on disk."""
-    since = time.monotonic()
+    since, dialogue = time.monotonic(), session.dialogue
+    if dialogue is not None:
+        dialogue.remark(f"content of {len(content)} octets", session.loop.time())
     facts = digest(content, session.connector.max_header_size + 4096)
     refusal = _refusal(session, transaction, content, facts)
     if refusal is not None:
@@ -54,6 +56,8 @@ async def take_in(session: Session, transaction: Transaction, content: bytes) ->
         allowance.give_back(client, routing, size)
         return replies.UNAVAILABLE
     session.accepted()
+    if dialogue is not None:
+        dialogue.carried({one.message.tenant_id: one.id for one in batch}, transaction.client.tenant_id)
     session.service.tally.accept(len(content), time.monotonic() - since)
     return replies.queued(facts.message_id or _made_up_id(batch), batch[0].id)
 

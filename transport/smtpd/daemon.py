@@ -11,6 +11,7 @@ from typing import Final
 from transport.smtpd.allowance import keep_counting
 from transport.smtpd.content import clean_spool
 from transport.smtpd.inherited import InheritedListener
+from transport.smtpd.ledger import keep_ledger
 from transport.smtpd.listeners import Listeners
 from transport.smtpd.replies import SHUTTING_DOWN
 from transport.smtpd.service import Service
@@ -41,6 +42,7 @@ class Daemon:
             keep_up(service),
             watch_pressure(service),
             keep_counting(service),
+            keep_ledger(service),
         )
         self._tasks = [asyncio.ensure_future(part) for part in parts]
 

@@ -139,6 +139,9 @@ def _decoded(text: str) -> str:
 
 async def _ask(session: Session, challenge: bytes) -> str:
     session.say(b"334 " + b64encode(challenge) + b"\r\n")
+    dialogue = session.dialogue
+    if dialogue is not None:
+        dialogue.hidden("S", session.loop.time())
     session.command_ends()
     try:
         while (line := session.inbox.take_line(RESPONSE_LIMIT)) is None:
@@ -146,6 +149,8 @@ async def _ask(session: Session, challenge: bytes) -> str:
     except LineTooLong:
         raise Refused(replies.LINE_TOO_LONG) from None
     session.is_busy = True
+    if dialogue is not None:
+        dialogue.hidden("C", session.loop.time())
     text = line.decode("ascii", "replace").strip()
     # RFC 4954 4: the client may give up.
     if text == "*":

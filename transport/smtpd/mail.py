@@ -93,6 +93,8 @@ async def rcpt(session: Session, argument: str) -> Reply:
     if (put_off := await session.service.allowance.at_rcpt(transaction.client, named, admission.routing)) is not None:
         return put_off
     transaction.add(recipient, command)
+    if session.dialogue is not None and admission.routing is not None:
+        session.dialogue.belongs_to(admission.routing.messages[0].tenant_id)
     transaction.routing, transaction.generation = admission.routing, session.service.configuration.generation
     return admission.reply
 

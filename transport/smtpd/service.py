@@ -23,6 +23,7 @@ from transport.smtpd.auth import Authenticator
 from transport.smtpd.certificate import Certificate
 from transport.smtpd.connectors import ConnectorTable, own_ports
 from transport.smtpd.crowd import Crowd
+from transport.smtpd.ledger import Ledger
 from transport.smtpd.link import Connection, Link
 from transport.smtpd.memory import Memory
 from transport.smtpd.rates import Rates
@@ -58,6 +59,7 @@ class Service:
         self.authenticator = Authenticator(self.look_ups)
         self.refusals = Refusals()
         self.tally = Tally()
+        self.ledger = Ledger()
         self.pressure = pressure or _pressure_of_this_machine()
         self.large = asyncio.Semaphore(LARGE_AT_ONCE)
         self.crowd = Crowd()

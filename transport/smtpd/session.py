@@ -14,10 +14,12 @@ from typing_extensions import override
 from transport.message.reply import Reply
 from transport.routing.envelope import Client, Door, Origin
 from transport.routing.ranges import plain_address
+from transport.routing.receive import Binding
 from transport.routing.relay import Holding
 from transport.smtpd import replies
 from transport.smtpd.chunks import bdat
 from transport.smtpd.connectors import Connector
+from transport.smtpd.dialogue import Dialogue
 from transport.smtpd.inbox import ConnectionEnded, LineTooLong
 from transport.smtpd.log_on import MECHANISMS, auth
 from transport.smtpd.mail import data, mail, rcpt
@@ -53,6 +55,7 @@ class Session(Protocol):
         self.address = "127.0.0.1"
         self.relaying: list[Holding] = []
         self.door: Door | None = None
+        self.dialogue: Dialogue | None = None
         self._local = ("", 0)
         self._table = service.table
         self.helo = ""
@@ -86,6 +89,15 @@ class Session(Protocol):
         if self._has_entered:
             self._has_entered = False
             self.service.crowd.leave(self, self.connector, self.address)
+            if self.dialogue is not None:
+                self.dialogue.close(self.loop.time())
+
+    @override
+    def answer(self, reply: Reply) -> None:
+        if self.dialogue is not None:
+            said = Reply(reply.code, None, reply.text) if self.is_plain else reply
+            self.dialogue.said(said, self.loop.time())
+        super().answer(reply)
 
     @override
     async def serve(self) -> None:
@@ -99,6 +111,8 @@ class Session(Protocol):
                 await self.more()
                 continue
             self.is_busy = True
+            if self.dialogue is not None:
+                self.dialogue.heard(line, self.loop.time(), in_transaction=self.transaction is not None)
             reply = await self._obey(line)
             if reply is not None:
                 if reply.code >= 400:
@@ -160,6 +174,9 @@ class Session(Protocol):
         if not await crowd.enter(self, connector, self.address):
             self.end(replies.NO_PLACE)
         self._has_entered = True
+        if connector.is_logged:
+            listener = str(Binding(plain_address(self._local[0]), self._local[1]))
+            self.dialogue = Dialogue(self.service.ledger, connector, self.address, listener, self.loop.time())
         if self.stream is None or self.service.is_stopping:
             self.end(replies.SHUTTING_DOWN)
         self.command_ends()
