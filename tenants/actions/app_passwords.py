@@ -10,8 +10,9 @@ from django.utils import timezone
 from tenants.access import app_passwords
 from tenants.actions.actor import Actor
 from tenants.actions.audit import audit
-from tenants.models import AppPassword, Mailbox, User
+from tenants.models import AppPassword, Mailbox, Membership, User
 from tenants.names import printable_name
+from tenants.permissions import Permission, covers, may
 from tenants.problems import Problem, constraint_problems
 
 MOST = 50  # of one mailbox at a time
@@ -20,9 +21,21 @@ KEPT = timedelta(days=90)  # a revoked one, which nobody needs after that: the a
 
 @transaction.atomic
 def create_app_password(
-    *, actor: Actor, mailbox: Mailbox, name: str, prefix: str, verifier: str, created_by: User | None = None
+    *,
+    actor: Actor,
+    mailbox: Mailbox,
+    name: str,
+    prefix: str,
+    verifier: str,
+    created_by: User | None = None,
+    by_role: str | None = None,
 ) -> AppPassword:
-    """Add an app password. `verifier` is a SCRAM verifier, never a password; `prefix` is how the password begins."""
+    """Add an app password. `verifier` is a SCRAM verifier, never a password; `prefix` is how the password begins.
+
+    `by_role` is its maker's, who knows it then: None where they make it of their own mailbox.
+    """
+    if by_role is not None:
+        _check_may(by_role, mailbox)
     name = printable_name(name, field="name")
     if not name:
         raise Problem("app_password.no_name", field="name")
@@ -57,6 +70,13 @@ def revoke_app_passwords_made_by(*, actor: Actor, mailbox: Mailbox, user: User) 
     """End what somebody made who may not send from the mailbox any more."""
     for row in app_passwords(mailbox).filter(created_by=user).select_related("mailbox"):
         revoke_app_password(actor=actor, app_password=row)
+
+
+def _check_may(by_role: str, mailbox: Mailbox) -> None:
+    """Refuse whoever resets passwords and no more the mailbox of somebody with more rights, whose mail it opens."""
+    roles = Membership.objects.filter(tenant_id=mailbox.tenant_id, user=mailbox.user_id).values_list("role", flat=True)
+    if not may(by_role, Permission.CONFIGURE) and not all(covers(by_role, role) for role in roles):
+        raise Problem("app_password.not_yours", mailbox=mailbox.display_name)
 
 
 def _picture(row: AppPassword, mailbox: Mailbox) -> dict[str, str]:

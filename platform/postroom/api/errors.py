@@ -42,6 +42,7 @@ CODES: dict[type[Exception], tuple[int, str]] = {
 FORBIDDEN = {
     "api.permission_lacking",
     "api_key.role_above",
+    "app_password.not_yours",
     "api.tenant_suspended",
     "member.owners_only",
     "member.not_yours",

@@ -91,6 +91,7 @@ def _page(request: ConsoleRequest, mailbox: Mailbox, *, is_mine: bool) -> HttpRe
                 prefix=new.prefix,
                 verifier=new.verifier,
                 created_by=request.user,
+                by_role=None if is_mine else request.membership.role,
             )
         except Problem as problem:
             form.add_problem(problem)

@@ -96,3 +96,13 @@ def test_a_new_password_of_the_mailbox_shares_the_salt_that_a_scram_client_is_to
     contoso.bob_mailbox.refresh_from_db()
     assert verify("correct horse battery", contoso.bob_mailbox.verifier)
     assert contoso.bob_mailbox.verifier.split("$")[1] == row.verifier.split("$")[1]
+
+
+def test_the_helpdesk_makes_none_of_somebody_with_more_rights(contoso: Contoso, as_alice: Client) -> None:
+    """An app password opens the mailbox, and the mailbox gets the letters that reset a log-in's password."""
+    Membership.objects.filter(user=contoso.alice).update(role=Membership.Role.HELPDESK)
+    Membership.objects.filter(user=contoso.bob).update(role=Membership.Role.OWNER)
+    answer = as_alice.post(f"/mailboxes/{contoso.bob_mailbox.pk}/apps/", {"name": "Phone"})
+    assert (answer.status_code, b"more rights than you" in answer.content) == (422, True)
+    assert not AppPassword.objects.exists()
+    shown_in(page(as_alice.post("/mail/apps/", {"name": "Phone"})))

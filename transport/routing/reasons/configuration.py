@@ -135,6 +135,11 @@ MAILBOXES: Final = (
         "app_password.no_name", _("The program has no name"), _("Say what it is for: you will know it again by it.")
     ),
     _invalid(
+        "app_password.not_yours",
+        _("Its user has more rights than you"),
+        _("“{mailbox}” is of somebody who may do more here than you. They make their app passwords themselves."),
+    ),
+    _invalid(
         "app_password.too_many",
         _("Too many app passwords"),
         _("“{mailbox}” has {limit} already. Revoke those that nothing uses any more."),

@@ -50,7 +50,12 @@ class AppPasswordViewSet(ConfigurationViewSet[AppPassword]):
         new = make_app_password(beside=verifier_beside(mailbox))
         self._password = new.text
         return create_app_password(
-            actor=self.actor, mailbox=mailbox, name=data["name"], prefix=new.prefix, verifier=new.verifier
+            actor=self.actor,
+            mailbox=mailbox,
+            name=data["name"],
+            prefix=new.prefix,
+            verifier=new.verifier,
+            by_role=self.role,
         )
 
     @override
