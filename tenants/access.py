@@ -238,5 +238,10 @@ def api_keys(tenant_id: UUID) -> QuerySet[ApiKey]:
     return ApiKey.objects.filter(tenant_id=tenant_id)
 
 
+def live_keys_of(tenant_id: UUID, user: User) -> int:
+    """Return how many keys that somebody made, and so may know, still work."""
+    return api_keys(tenant_id).filter(created_by=user, revoked_at=None).count()
+
+
 def audit_events(tenant_id: UUID) -> QuerySet[AuditEvent]:
     return AuditEvent.objects.filter(tenant_id=tenant_id)

@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
@@ -22,7 +22,7 @@ from postroom.console.paging import paginate
 from postroom.console.requests import ConsoleRequest, actor_of, allowed, forbidden, needs, tenant_of
 from postroom.explain import explain_problem
 from postroom.membership_letters import SentInvitation, hand_over_and_tell, invite, invite_again
-from tenants.access import invitations, members, members_with_second_factor, one
+from tenants.access import invitations, live_keys_of, members, members_with_second_factor, one
 from tenants.actions.invitations import ROLES, revoke_invitation
 from tenants.actions.memberships import change_role, remove_member
 from tenants.actions.tenants import change_tenant
@@ -170,6 +170,7 @@ def show(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         else:
             done = _("{user}: the role is “{role}” now.")
             messages.success(request, done.format(user=row.user, role=Membership.Role(form.cleaned_data["role"]).label))
+            _tell_of_keys(request, row)
             return _back(request, row)
     return _member_page(request, row, form)
 
@@ -185,6 +186,7 @@ def remove(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         form.problem = problem
         return _member_page(request, row, form)
     messages.success(request, _("{user} is no member any more.").format(user=row.user))
+    _tell_of_keys(request, row)
     return _back(request, row)
 
 
@@ -205,6 +207,17 @@ def hand_over(request: ConsoleRequest, pk: UUID) -> HttpResponse:
             return redirect("console:members")
     status = 422 if form.errors or form.problem else 200
     return render(request, "console/members/hand_over.html", {"form": form, "row": row}, status=status)
+
+
+def _tell_of_keys(request: ConsoleRequest, row: Membership) -> None:
+    """Say that keys which they made, and may know, still work: programs may live by them, so none ends by itself."""
+    if (count := live_keys_of(row.tenant_id, row.user)) and row.user != request.user:
+        text = ngettext(
+            "{n} API key that {user} made still works. Look whether it is to be replaced.",
+            "{n} API keys that {user} made still work. Look whether they are to be replaced.",
+            count,
+        )
+        messages.warning(request, text.format(n=count, user=row.user))
 
 
 def _back(request: ConsoleRequest, row: Membership) -> HttpResponse:

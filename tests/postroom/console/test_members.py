@@ -7,7 +7,9 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from tenants.models import AppPassword, AuditEvent, Mailbox, Membership, User
+from tenants.actions.actor import SYSTEM
+from tenants.actions.keys import create_api_key
+from tenants.models import ApiKey, AppPassword, AuditEvent, Mailbox, Membership, User
 from tests import factories
 from tests.conftest import Contoso
 from tests.letters import letters_to
@@ -178,3 +180,12 @@ def test_one_may_leave(contoso: Contoso, as_dora: Client) -> None:
     as_dora.post(f"/organisations/{contoso.tenant.pk}/leave/")
     assert not Membership.objects.filter(user__email="dora@contoso.example").exists()
     assert as_dora.get("/members/").status_code == 403
+
+
+def test_the_keys_of_who_goes_are_told_of(contoso: Contoso, as_alice: Client, dora: Membership) -> None:
+    create_api_key(actor=SYSTEM, name="Nightly report", tenant=contoso.tenant, created_by=dora.user)
+    told = page(as_alice.post(f"/members/{dora.pk}/", {"role": "auditor"}, follow=True))
+    assert "1 API key that dora@contoso.example made still works" in told
+    told = page(as_alice.post(f"/members/{dora.pk}/remove/", follow=True))
+    assert "1 API key that dora@contoso.example made still works" in told
+    assert ApiKey.objects.get().revoked_at is None
