@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 from typing_extensions import override
 
+from postroom.lifecycle_letters import keep_tenant_and_tell
 from postroom.operators.bases import ActionForm, ReadOnlyAdmin, actor_of
 from postroom.operators.limits import limits_table
 from postroom.operators.suspensions import SuspendableAdmin
@@ -76,6 +77,11 @@ class TenantAdmin(SuspendableAdmin[Tenant]):
         "What waits is held, does not expire meanwhile, and is released on resuming."
     )
     sortable_by = ["slug", "name", "status", "created_at"]
+    actions = ["suspend", "resume", "keep"]
+
+    @admin.action(description=gettext_lazy("Undo the planned deletion of the selected"))
+    def keep(self, request: HttpRequest, queryset: QuerySet[Tenant]) -> None:
+        self._each(request, queryset, lambda row: keep_tenant_and_tell(actor=actor_of(request), tenant=row))
 
     @override
     def get_readonly_fields(self, request: HttpRequest, obj: Tenant | None = None) -> list[str]:

@@ -73,7 +73,7 @@ class SuspendableAdmin(ActionAdmin[Row], Generic[Row]):
     def resume(self, request: HttpRequest, queryset: QuerySet[Row]) -> None:
         self._each(request, queryset, lambda row: self.resume_row(request, row))
 
-    def _each(self, request: HttpRequest, queryset: QuerySet[Row], act: Callable[[Row], None]) -> None:
+    def _each(self, request: HttpRequest, queryset: QuerySet[Row], act: Callable[[Row], object]) -> None:
         done = 0
         for row in queryset[:MOST]:
             try:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from postroom.explain import explain
 from transport.queue.across import QueueFilter, QueueGroup
 from transport.routing.reasons import REASONS, Explanation
+from transport.routing.result import UNREACHABLE_DOMAIN
 from transport.tracking.across import Failures
 
 Item = TypeVar("Item")
@@ -27,7 +28,8 @@ class Told(Generic[Item]):
 def title_of(reason: str, endpoint: str = "", domain: str = "") -> str:
     """Return a reason's title; the code itself where an older version of ours wrote it."""
     host, _, address = endpoint.partition(" ")
-    facts = {"host": host, "endpoint": address or host, "domain": domain}
+    # “Unreachable Domain” is a queue of many domains, and none of them.
+    facts = {"host": host, "endpoint": address or host, "domain": "" if domain == UNREACHABLE_DOMAIN else domain}
     return (
         explain(reason, **{name: text for name, text in facts.items() if text}).title if reason in REASONS else reason
     )

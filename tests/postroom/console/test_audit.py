@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -13,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from postroom.audit_words import headline
 from tenants.actions.actor import SYSTEM, Actor
 from tenants.actions.audit import audit
 from tenants.actions.domains import create_accepted_domain
@@ -62,6 +65,15 @@ def test_each_event_is_a_sentence(busy: Contoso, as_alice: Client) -> None:
     assert "Postroom added the accepted domain second.example" in text
     assert "Postroom changed the mailbox Robert" in text
     assert "display name Bob → Robert" in text
+
+
+def test_every_action_in_the_code_has_words() -> None:
+    root = Path(__file__).parents[3]
+    sources = [path for folder in ("tenants", "transport", "platform") for path in (root / folder).rglob("*.py")]
+    actions = {name for path in sources for name in re.findall(r'action="([a-z_]+\.[a-z_]+)"', path.read_text())}
+    assert "tenant.deletion_ask" in actions
+    told = {action: headline(AuditEvent(action=action, actor_name="Ann", object_name="X")) for action in actions}
+    assert [action for action, text in told.items() if action in text] == []
 
 
 @pytest.mark.parametrize(

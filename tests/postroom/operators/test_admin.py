@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from tenants.actions.actor import SYSTEM, Actor
 from tenants.actions.audit import audit
+from tenants.actions.deletion import ask_deletion
 from tenants.actions.keys import create_api_key
 from tenants.models import AcceptedDomain, AuditEvent, IdempotentRequest, Mailbox, Tenant
 from tenants.scope import scope
@@ -38,6 +39,14 @@ def test_every_list_opens_and_can_be_searched(as_operator: Client, contoso: Cont
 @pytest.mark.parametrize("model", [Tenant, AcceptedDomain, Mailbox, SendConnector, ReceiveConnector])
 def test_every_form_opens(as_operator: Client, model: type[Model]) -> None:
     assert as_operator.get(url(model, "add")).status_code == 200
+
+
+def test_an_operator_sees_a_planned_deletion_and_undoes_it(as_operator: Client, contoso: Contoso) -> None:
+    ask_deletion(actor=Actor.operator(factories.make_user("op2@x.example")), tenant=contoso.tenant, confirm="contoso")
+    told = as_operator.get(url(Tenant, "change", contoso.tenant.pk)).content.decode()
+    assert "asked for by op2@x.example" in told
+    as_operator.post(url(Tenant, "changelist"), {"action": "keep", "_selected_action": contoso.tenant.pk})
+    assert Tenant.objects.get(pk=contoso.tenant.pk).deletion_due_at is None
 
 
 def test_nobody_else_gets_in(as_alice: Client) -> None:
