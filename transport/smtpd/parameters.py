@@ -17,6 +17,8 @@ _RCPT = re.compile("TO:" + _PATH, re.IGNORECASE | re.DOTALL)
 _XCHAR: Final = r"[!-*,-<>-~]|\+(?:[2-6][0-9A-F]|7[0-9A-E])"
 _XTEXT = re.compile(rf"(?:{_XCHAR})*+\Z")
 _ORCPT = re.compile(rf"[A-Za-z0-9-]{{1,40}};(?:{_XCHAR}|[^\x00-\x9f]|\\x\{{[0-9A-F]{{2,6}}\}})+\Z")
+# Postfix writes an original recipient with umlauts as the xtext of its UTF-8 octets, which RFC 3461 has no place for.
+_HIGH = re.compile(r"(?:\+[89A-F][0-9A-F])+")
 _NOTIFY: Final = frozenset({"SUCCESS", "FAILURE", "DELAY"})
 MAX_ENVID: Final = 100  # RFC 3461 4.4
 MAX_ORCPT: Final = 500  # RFC 3461 4.2
@@ -167,6 +169,18 @@ def _notify(value: str | None) -> str:
 def _orcpt(value: str | None) -> str:
     if value is None:
         return ""
+    value, changes = _HIGH.subn(_embedded, value)
+    if changes:
+        value = re.sub("^rfc822;", "utf-8;", value, flags=re.IGNORECASE)
     if len(value) > MAX_ORCPT or not _ORCPT.match(value):
         raise Refused(BAD_PARAMETER)
     return value
+
+
+def _embedded(run: re.Match[str]) -> str:
+    """Return encoded UTF-8 octets as RFC 6533 3 writes such characters; control characters stay what is refused."""
+    try:
+        text = bytes.fromhex(run[0].replace("+", "")).decode()
+    except UnicodeDecodeError:
+        raise Refused(BAD_PARAMETER) from None
+    return "".join(f"\\x{{{ord(char):02X}}}" if char > "\x9f" else char for char in text)

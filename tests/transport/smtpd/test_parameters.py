@@ -38,6 +38,8 @@ def test_mail_refuses(argument: str) -> None:
         ("TO:<a> notify=never", RcptCommand("<a>", "NEVER")),
         ("TO:<a> NOTIFY=delay,success", RcptCommand("<a>", "DELAY,SUCCESS")),
         ("TO:<a> ORCPT=rfc822;b+2Bc@d.example", RcptCommand("<a>", "", "rfc822;b+2Bc@d.example")),
+        ("TO:<a> ORCPT=rfc822;gr+C3+BC+C3+9Fe@d.example", RcptCommand("<a>", "", r"utf-8;gr\x{FC}\x{DF}e@d.example")),
+        ("TO:<a> ORCPT=utf-8;+E3+81+82@d.example", RcptCommand("<a>", "", r"utf-8;\x{3042}@d.example")),
     ],
 )
 def test_rcpt(argument: str, command: RcptCommand) -> None:
@@ -48,6 +50,7 @@ def test_rcpt(argument: str, command: RcptCommand) -> None:
     "argument",
     [
         *("TO:<a> NOTIFY=NEVER,DELAY", "TO:<a> NOTIFY=SOMETIMES", "TO:<a> NOTIFY=DELAY,DELAY", "TO:<a> ORCPT=x"),
+        *("TO:<a> ORCPT=rfc822;a+C3b", "TO:<a> ORCPT=rfc822;a+C2+85b", "TO:<a> ORCPT=rfc822;+FF+FE"),
         *("TO:<a> ORCPT=rfc822;" + "x" * 500, "TO:<a> SIZE=1", "TO:<a><b>"),
     ],
 )
