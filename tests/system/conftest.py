@@ -105,3 +105,16 @@ def ann(platform: PlatformProcess) -> Person:
 @pytest.fixture(scope="session")
 def bob(platform: PlatformProcess) -> Person:
     return Person(platform.url, BOB, platform.logins[BOB])
+
+
+@pytest.fixture
+def umlauts(contoso_api: ApiCaller) -> Iterator[str]:
+    """Another address of Bob's, which only SMTPUTF8 can name."""
+    bob = next(row for row in contoso_api.get("mailboxes/").body["results"] if row["display_name"] == "Bob")
+    address = "grüße@contoso.example"
+    path = f"mailboxes/{bob['id']}/"
+    more = [*bob["addresses"], {"address": address, "is_primary": False}]
+    changed = contoso_api.patch(path, {"addresses": more})
+    assert changed.status == 200, changed.body
+    yield address
+    contoso_api.patch(path, {"addresses": bob["addresses"]})

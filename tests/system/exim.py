@@ -35,6 +35,9 @@ acl_smtp_rcpt = to_anybody
 
 begin acl
 to_anybody:
+  deny   sender_domains = contoso.example
+         message = 550 5.1.7 Exim asked your server about this sender
+         !verify = sender/callout=20s
   accept domains = {domain}
          local_parts = {users}
   accept domains = {domain}

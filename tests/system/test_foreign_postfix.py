@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import smtplib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
+from tests.person import Person
 from tests.platform_process import ApiCaller, eventually
-from tests.system.letters import ANN, AWKWARD, BOB, events, letter, logged, taken
+from tests.system.letters import ANN, AWKWARD, BOB, events, letter, logged, source_of, taken
 from tests.system.postfix import DOMAIN, Postfix
 
 pytestmark = pytest.mark.system
+UTF8 = ["SMTPUTF8", "BODY=8BITMIME"]
 
 
 @pytest.mark.usefixtures("route_to_postfix")
@@ -37,6 +39,16 @@ def test_the_way_to_postfix_is_encrypted_and_told(
     assert sent[0]["recipients"] == [f"carol@{DOMAIN}"]
 
 
+@pytest.mark.usefixtures("route_to_postfix")
+def test_postfix_takes_an_address_with_umlauts(as_ann: smtplib.SMTP, postfix: Postfix, token: str) -> None:
+    to = f"dörte@{DOMAIN}"
+    sent = letter(token, to=to, subject=f"Grüße {token}")
+    as_ann.sendmail(ANN, [to], sent, mail_options=UTF8)
+    received = taken(postfix, token)
+    assert received.endswith(sent)
+    assert b"with UTF8SMTPS id" in received
+
+
 @pytest.fixture
 def refusing(postfix: Postfix) -> Iterator[Postfix]:
     rule = f"{{full@{DOMAIN}=REJECT no room here}}"
@@ -56,9 +68,11 @@ def test_what_postfix_refuses_comes_back_in_its_own_words(
     eventually(lambda: [row for row in contoso_api.get(notices).body["results"] if row["sender"] in ("", "<>")])
 
 
-def hand_over(postfix: Postfix, recipient: str, content: bytes) -> None:
+def hand_over(
+    postfix: Postfix, recipient: str, content: bytes, *, sender: str = f"carol@{DOMAIN}", options: Sequence[str] = ()
+) -> None:
     with smtplib.SMTP(postfix.address, postfix.port, timeout=20) as client:
-        client.sendmail(f"carol@{DOMAIN}", [recipient], content)
+        client.sendmail(sender, [recipient], content, mail_options=options)
 
 
 def test_postfix_sends_to_us_over_tls(postfix: Postfix, contoso_api: ApiCaller, token: str) -> None:
@@ -66,6 +80,21 @@ def test_postfix_sends_to_us_over_tls(postfix: Postfix, contoso_api: ApiCaller, 
     logged(postfix, rf"to=<{BOB}>, .*status=sent \(250 2\.6\.0 <{token}@contoso\.example> .*Queued mail for delivery\)")
     assert re.search(r"postfix/smtp\[\d+\]: .*TLS connection established to", postfix.log)
     assert eventually(lambda: events(contoso_api, token, event_id="DELIVER"))
+
+
+def test_postfix_sends_to_us_byte_for_byte(postfix: Postfix, bob: Person, token: str) -> None:
+    sent = letter(token, to=BOB, body=AWKWARD)
+    hand_over(postfix, BOB, sent, options=["BODY=8BITMIME"])
+    assert source_of(bob, token).endswith(b"\r\n" + sent)
+
+
+def test_postfix_sends_to_a_mailbox_with_umlauts(postfix: Postfix, umlauts: str, bob: Person, token: str) -> None:
+    sender = f"dörte@{DOMAIN}"
+    sent = letter(token, sender=sender, to=umlauts, subject=f"Grüße {token}")
+    hand_over(postfix, umlauts, sent, sender=sender, options=UTF8)
+    stored = source_of(bob, token)
+    assert stored.endswith(sent)
+    assert b"with UTF8SMTPS" in stored[: -len(sent)]
 
 
 def test_postfix_is_told_that_a_mailbox_does_not_exist(postfix: Postfix, token: str) -> None:

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.system
 
 EIGHT_BIT = ["BODY=8BITMIME"]
 UTF8 = ["SMTPUTF8", "BODY=8BITMIME"]
+SUCCESS_TITLES = {"exim.example": "Delivery Status", "opensmtpd.example": "notification: delivered"}
 
 
 @pytest.fixture(params=["exim", "opensmtpd"])
@@ -62,17 +63,14 @@ def test_its_notice_quotes_our_words_about_relaying(server: ForeignServer, token
     assert b"550 5.7.1 Unable to relay" in taken(server, token, "message/delivery-status")
 
 
-@pytest.fixture
-def umlauts(contoso_api: ApiCaller) -> Iterator[str]:
-    """Another address of Bob's, which only SMTPUTF8 can name."""
-    bob = next(row for row in contoso_api.get("mailboxes/").body["results"] if row["display_name"] == "Bob")
-    address = "grüße@contoso.example"
-    path = f"mailboxes/{bob['id']}/"
-    more = [*bob["addresses"], {"address": address, "is_primary": False}]
-    changed = contoso_api.patch(path, {"addresses": more})
-    assert changed.status == 200, changed.body
-    yield address
-    contoso_api.patch(path, {"addresses": bob["addresses"]})
+def test_it_hears_of_each_recipient_by_itself(server: ForeignServer, bob: Person, token: str) -> None:
+    carol, nobody = f"carol@{server.domain}", f"nobody-{token}@contoso.example"
+    sent = letter(token, sender=carol, to=BOB)
+    server.hand_over(carol, [nobody, BOB], sent)
+    assert source_of(bob, token).endswith(sent)
+    notice = taken(server, token, "message/delivery-status")
+    assert nobody.encode() in notice
+    assert f"; {BOB}".encode() not in notice
 
 
 def test_exim_sends_to_a_mailbox_with_umlauts(exim: Exim, umlauts: str, bob: Person, token: str) -> None:
@@ -136,6 +134,15 @@ def test_exim_s_notice_about_ann_s_message_reaches_her(
     notice = source_of(ann, "Mail delivery failed", token)
     assert b"gone since it was accepted" in notice
     assert notice.startswith(b"Return-Path: <>\r\n")
+
+
+def test_its_notice_of_success_reaches_ann_who_asked_for_it(
+    as_ann: smtplib.SMTP, server: ForeignServer, route: Route, ann: Person, token: str
+) -> None:
+    route(server.domain, server)
+    carol = f"carol@{server.domain}"
+    as_ann.sendmail(ANN, [carol], letter(token, to=carol), rcpt_options=["NOTIFY=SUCCESS"])
+    assert b"\r\nAction: delivered\r\n" in source_of(ann, SUCCESS_TITLES[server.domain], token)
 
 
 @pytest.fixture
