@@ -29,6 +29,9 @@ BEGIN
   IF target = 'tenants_mailbox' THEN
     SELECT array_agg(id) INTO boxes FROM (SELECT id FROM tenants_mailbox WHERE tenant_id = whose LIMIT most) AS chosen;
     DELETE FROM tenants_emailaddress WHERE mailbox_id = ANY(boxes);
+    DELETE FROM tenants_mailbox WHERE id = ANY(boxes);
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    RETURN gone;
   ELSIF target = 'tenants_accepteddomain' THEN
     -- What strangers were refused for these names is the next owner's business no more.
     DELETE FROM transport_relayrefusal r USING tenants_accepteddomain d

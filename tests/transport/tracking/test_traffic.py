@@ -17,6 +17,12 @@ pytestmark = pytest.mark.django_db
 AT_ONCE = timedelta(seconds=-1)
 
 
+@pytest.fixture(autouse=True)
+def empty_log(db: None) -> None:
+    """Start from nothing: the log's partitions outlive the clearing up after tests that commit."""
+    TrackingEvent.objects.all().delete()
+
+
 def add(contoso: Contoso, event_id: EventId, recipients: int, *, incoming: bool = False) -> None:
     message = Subject(contoso.tenant.pk, contoso.tenant.pk, "<1@x>", "a@x.example", "Hi", 100, incoming)
     insert_events([event(message, event_id, Source.SMTP, [f"{at}@x.example" for at in range(recipients)])])
