@@ -104,6 +104,7 @@ TABLE: dict[str, str | list[str]] = {
     "console:invitation-open": "no-such-invitation",
     "console:member": "{membership}",
     "console:member-remove": "{membership}",
+    "console:member-suspend": "{membership}",
     "console:member-hand-over": "{membership}",
     "console:member-invitation-resend": "{invitation}",
     "console:member-invitation-revoke": "{invitation}",

@@ -25,6 +25,7 @@ from postroom.membership_letters import SentInvitation, hand_over_and_tell, invi
 from tenants.access import invitations, live_keys_of, members, members_with_second_factor, one
 from tenants.actions.invitations import ROLES, revoke_invitation
 from tenants.actions.memberships import change_role, remove_member
+from tenants.actions.suspensions import resume_member, suspend_member
 from tenants.actions.tenants import change_tenant
 from tenants.models import Invitation, Membership
 from tenants.permissions import Permission, may_grant
@@ -44,6 +45,14 @@ ROLE_HELP = {
 def role_choices(by_role: str, roles: tuple[Membership.Role, ...]) -> list[tuple[str, str]]:
     """Return the roles that somebody may give, each with what it means."""
     return [(role.value, f"{role.label}: {ROLE_HELP[role]}") for role in roles if may_grant(by_role, role)]
+
+
+class SuspendForm(ConsoleForm):
+    reason = forms.CharField(
+        label=gettext_lazy("Reason"),
+        max_length=500,
+        help_text=gettext_lazy("The member reads it when they try to come in, and it is in the audit log."),
+    )
 
 
 class InviteForm(ConsoleForm):
@@ -190,6 +199,33 @@ def remove(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     return _back(request, row)
 
 
+@require_POST
+@needs(Permission.MANAGE_MEMBERS)
+def suspend(request: ConsoleRequest, pk: UUID) -> HttpResponse:
+    """Keep a member out for a while, with a reason that they read; `resume` in the form lets them in again."""
+    row = one(members(request.membership.tenant_id), pk)
+    if not may_grant(request.membership.role, row.role):
+        return forbidden(request)
+    form = SuspendForm(request.POST)
+    resumes = "resume" in request.POST
+    if not resumes and not form.is_valid():
+        return _member_page(request, row, RoleForm(by_role=request.membership.role, row=row), form)
+    try:
+        if resumes:
+            resume_member(actor=actor_of(request), membership=row)
+            done = _("{user} may come in again.")
+        else:
+            suspend_member(actor=actor_of(request), membership=row, reason=form.cleaned_data["reason"])
+            done = _("{user} is kept out until you let them in again.")
+    except Problem as problem:
+        row.refresh_from_db()
+        role = RoleForm(by_role=request.membership.role, row=row)
+        role.problem = problem
+        return _member_page(request, row, role)
+    messages.success(request, done.format(user=row.user))
+    return redirect("console:member", row.pk)
+
+
 @sensitive_post_parameters("password")
 @needs(Permission.MANAGE_TENANT)
 def hand_over(request: ConsoleRequest, pk: UUID) -> HttpResponse:
@@ -249,11 +285,15 @@ def _search(rows: QuerySet[Membership], text: str) -> QuerySet[Membership]:
     return rows.filter(Q(user__email__startswith=text.lower()) | Q(user__name__istartswith=text))
 
 
-def _member_page(request: ConsoleRequest, row: Membership, form: RoleForm) -> HttpResponse:
+def _member_page(
+    request: ConsoleRequest, row: Membership, form: RoleForm, suspension: SuspendForm | None = None
+) -> HttpResponse:
     may_change = may_grant(request.membership.role, row.role)
     may_hand_over = may_grant(request.membership.role, Membership.Role.OWNER) and row.role != Membership.Role.OWNER
-    context = {"row": row, "form": form, "may_change": may_change, "may_hand_over": may_hand_over}
-    return render(request, "console/members/show.html", context, status=_status(form))
+    context: dict[str, Any] = {"row": row, "form": form, "may_change": may_change, "may_hand_over": may_hand_over}
+    context |= {"may_suspend": may_change and row.user != request.user, "suspension": suspension or SuspendForm()}
+    status = 422 if suspension and suspension.errors else _status(form)
+    return render(request, "console/members/show.html", context, status=status)
 
 
 def _status(form: ConsoleForm) -> int:

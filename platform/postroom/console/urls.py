@@ -47,6 +47,7 @@ urlpatterns = [
     path("members/second-factor/", members.require_second_factor, name="member-second-factor"),
     path("members/<uuid:pk>/", members.show, name="member"),
     path("members/<uuid:pk>/remove/", members.remove, name="member-remove"),
+    path("members/<uuid:pk>/suspend/", members.suspend, name="member-suspend"),
     path("members/<uuid:pk>/hand-over/", members.hand_over, name="member-hand-over"),
     path("members/invitations/<uuid:pk>/resend/", members.resend, name="member-invitation-resend"),
     path("members/invitations/<uuid:pk>/revoke/", members.revoke, name="member-invitation-revoke"),

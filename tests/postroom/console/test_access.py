@@ -83,6 +83,7 @@ POST: dict[str, set[Permission]] = {
     "switch": set(Permission),
     "organisation-leave": set(Permission),
     "member-remove": MEMBERS,
+    "member-suspend": MEMBERS,
     "member-invitation-resend": MEMBERS,
     "member-second-factor": TENANT,
     "member-invitation-revoke": MEMBERS,

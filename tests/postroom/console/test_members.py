@@ -107,6 +107,32 @@ def test_who_is_removed_loses_the_mailbox_and_the_programs_and_the_letters_stay(
     assert app_password.revoked_at
 
 
+def test_a_member_is_kept_out_with_a_reason_and_let_in_again(contoso: Contoso, as_alice: Client) -> None:
+    bob = Client()
+    bob.force_login(contoso.bob)
+    path = f"/members/{membership_of(contoso.bob).pk}/"
+    assert as_alice.post(f"{path}suspend/", {"reason": " "}).status_code == 422
+    as_alice.post(f"{path}suspend/", {"reason": "On leave"})
+    told = bob.get("/mail/")
+    assert "On leave" in told.content.decode()
+    assert "Kept out by alice@contoso.example" in page(as_alice.get(path))
+    as_alice.post(f"{path}suspend/", {"resume": "1"})
+    assert bob.get("/mail/").status_code == 200
+
+
+def test_nobody_keeps_an_owner_out_but_an_owner_and_nobody_themselves(contoso: Contoso, as_alice: Client) -> None:
+    alice = membership_of(contoso.alice)
+    assert as_alice.post(f"/members/{alice.pk}/suspend/", {"reason": "x"}).status_code == 422
+    assert "Keep out for a while" not in page(as_alice.get(f"/members/{alice.pk}/"))
+    membership_of(contoso.bob).delete()
+    factories.make_membership(contoso.tenant, contoso.bob, Membership.Role.ADMIN)
+    bob = Client()
+    bob.force_login(contoso.bob)
+    assert bob.post(f"/members/{alice.pk}/suspend/", {"reason": "x"}).status_code == 403
+    alice.refresh_from_db()
+    assert not alice.is_suspended
+
+
 def test_a_mailbox_user_needs_a_mailbox(contoso: Contoso, as_alice: Client, dora: Membership) -> None:
     answer = as_alice.post(f"/members/{dora.pk}/", {"role": "mailbox_user"})
     assert (answer.status_code, b"has no mailbox here" in answer.content) == (422, True)
