@@ -59,6 +59,12 @@ def configuration_changed(tenant_id: UUID) -> None:
     wake_on_commit("transport.reroute", str(tenant_id))
 
 
+def cached_facts_changed(tenant_id: UUID) -> None:
+    """Tell the listeners to read a tenant afresh, where nothing that waits is to be routed again."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify('postroom_config', %s)", [str(tenant_id)])
+
+
 def platform_changed() -> None:
     """Tell the listeners that something of the operator's changed: receive connectors."""
     with connection.cursor() as cursor:

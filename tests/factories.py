@@ -15,7 +15,15 @@ from tenants.identifiers import uuid7
 from tenants.models import AcceptedDomain, AppPassword, EmailAddress, Invitation, Mailbox, Membership, Tenant, User
 from transport.authentication.app_passwords import NewAppPassword
 from transport.authentication.app_passwords import make_app_password as new_app_password
-from transport.models import AddressSpace, MailboxBody, MailboxMessage, ReceiveConnector, SendConnector, SmartHost
+from transport.models import (
+    AddressSpace,
+    MailboxBody,
+    MailboxMessage,
+    ReceiveConnector,
+    SendConnector,
+    SmartHost,
+    SuppressedAddress,
+)
 
 PASSWORD = "correct horse battery"
 _numbers = count(1)
@@ -121,3 +129,18 @@ def make_letter(mailbox: Mailbox, content: bytes, **fields: Any) -> MailboxMessa
         received_at=timezone.now(),
         **fields,
     )
+
+
+def make_suppressed_address(tenant: Tenant, address: str, **fields: Any) -> SuppressedAddress:
+    now = timezone.now()
+    fields = {
+        "reason": "peer.recipient_unknown",
+        "status": "5.1.1",
+        "reply": "550 5.1.1 No such user",
+        "reporting_mta": "mx.elsewhere.example",
+        "message_id": uuid7(),
+        "first_seen_at": now,
+        "last_seen_at": now,
+        "expires_at": now + timedelta(days=30),
+    } | fields
+    return SuppressedAddress.objects.create(tenant=tenant, address=address, key=address.lower(), **fields)

@@ -68,6 +68,7 @@ NOUNS: Final[dict[str, str | Promise]] = {
     "queue": _("queue"),
     "receive_connector": _("receive connector"),
     "send_connector": _("send connector"),
+    "suppressed_address": _("suppressed address"),
     "tenant": _("organisation"),
     "user": _("log-in"),
 }
@@ -76,6 +77,7 @@ VERBS: Final[dict[str, str | Promise]] = {
     "change": _("{actor} changed the {noun} {object}"),
     "create": _("{actor} added the {noun} {object}"),
     "delete": _("{actor} removed the {noun} {object}"),
+    "release": _("{actor} released the {noun} {object}"),
     "remove": _("{actor} removed the {noun} {object}"),
     "renew": _("{actor} sent the {noun} {object} again"),
     "resend": _("{actor} sent the {noun} {object} again"),

@@ -91,6 +91,8 @@ def test_tenants_cannot_read_the_platforms_refusals(contoso: Contoso) -> None:
         "INSERT INTO transport_usagedelta SELECT * FROM transport_usagedelta",
         "UPDATE transport_tenantload SET storage = 0",
         "DELETE FROM transport_limitnotice",
+        "INSERT INTO transport_suppressedaddress SELECT * FROM transport_suppressedaddress",
+        "UPDATE transport_suppressedaddress SET expires_at = now()",
     ],
 )
 def test_a_tenants_session_may_not_write_what_it_never_writes(contoso: Contoso, statement: str) -> None:

@@ -107,6 +107,12 @@ def furnish(slug: str, secret: str) -> Furnished:
     return found
 
 
+def _suppressions(of: Furnished) -> list[models.Model]:
+    # What is over by now is on no list.
+    words = {"reply": of.secret, "reporting_mta": of.secret}
+    return [factories.make_suppressed_address(of.tenant, f"{of.secret}@nobody.example", **words)]
+
+
 def _connectors(of: Furnished) -> list[models.Model]:
     # Not for all addresses: mail to elsewhere has to wait.
     connector = factories.make_send_connector(
@@ -173,7 +179,9 @@ def _history(of: Furnished) -> list[models.Model]:
 
 
 # In order: a later maker finds the earlier ones' rows in `rows`.
-MAKERS: list[Callable[[Furnished], list[models.Model]]] = [_connectors, _mail, _records, _grants, _history]
+MAKERS: list[Callable[[Furnished], list[models.Model]]] = [
+    *(_connectors, _suppressions, _mail, _records, _grants, _history),
+]
 
 
 def make_by_types(model: type[models.Model], of: Furnished) -> models.Model:

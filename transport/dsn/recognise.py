@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from transport.message.header import Field, decoded, iter_fields
+from transport.message.header import Field, decoded, display, iter_fields
 from transport.message.mime import Part, part_octets, split_parts
 from transport.message.reply import Reply
 
 MAX_STATUS: Final = 262_144
 MAX_RECIPIENTS: Final = 1_000
 _GROUP_END = re.compile(rb"\r?\n[ \t]*\r?\n")
+_ESCAPED = re.compile(r"\\x\{([0-9A-Fa-f]{1,6})\}")
 _REPORTED: Final = frozenset({"failed", "delayed", "delivered", "relayed", "expanded"})
 
 
@@ -75,8 +76,10 @@ def _recipient(group: dict[str, str]) -> ReportedRecipient:
 
 
 def _untyped(value: str) -> str:
-    """Take the type off `rfc822; bob@fabrikam.example` (RFC 3464 2.1.2)."""
+    """Take the type off `rfc822; bob@fabrikam.example` (RFC 3464 2.1.2), and the escapes off a utf-8 one (RFC 6533)."""
     kind, semicolon, rest = value.partition(";")
+    if kind.strip().lower() == "utf-8":
+        return display(_ESCAPED.sub(lambda match: chr(min(int(match[1], 16), 0x10FFFF)), rest.strip()))
     return rest.strip() if semicolon else kind.strip()
 
 

@@ -18,6 +18,7 @@ from transport.delivery.outcome import Outcome
 from transport.message.header import decoded, iter_fields, read_header_block
 from transport.message.reply import Reply
 from transport.models import EventId, Folder, Source
+from transport.queue.bounces import Letter, take_in_reports
 from transport.queue.claim import Claim, ClaimedDelivery, ClaimedMessage
 from transport.queue.columns import Column, blobs, integers, register_columns, texts, times, uuids
 from transport.queue.notices import prepare_notices
@@ -109,6 +110,9 @@ async def deliver_to_mailboxes(connection: AsyncConnection[Any], claim: Claim) -
         await _store(connection, letters, headers, at)
         await _count(connection, mailboxes.values())
         await write_reports(connection, reports, notices)
+        await take_in_reports(
+            connection, [Letter(one.message, one.mailbox_id, headers[one.message.id]) for one in letters], at
+        )
     return reports
 
 

@@ -8,6 +8,7 @@ from transport.models.protocol_log import ProtocolTranscript
 from transport.models.queue import Delivery, DeliveryType, Queue, queue_id_for
 from transport.models.receive_connector import ReceiveConnector
 from transport.models.send_connector import AddressSpace, SendConnector, SmartHost
+from transport.models.suppression import SuppressedAddress
 from transport.models.tracking import EventId, Source, TrackingEvent
 from transport.models.usage import Direction, LimitNotice, Period, TenantLoad, Usage, UsageDelta
 
@@ -37,6 +38,7 @@ __all__ = [
     "SendConnector",
     "SmartHost",
     "Source",
+    "SuppressedAddress",
     "TenantLoad",
     "TrackingEvent",
     "Traffic",

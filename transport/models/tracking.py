@@ -24,6 +24,7 @@ class EventId(models.TextChoices):
     REDIRECT = "REDIRECT", _("redirected")
     SUPPRESSED = "SUPPRESSED", _("suppressed")
     DROP = "DROP", _("removed")
+    REPORT = "REPORT", _("report received")
     POISONMESSAGE = "POISONMESSAGE", _("set aside as poison")
 
 

@@ -31,6 +31,7 @@ K = TypeVar("K")
 MAX_TENANTS: Final = 4_096
 MAX_OWNERS: Final = 65_536
 MAX_ADDRESSES: Final = 65_536
+MOST_SUPPRESSED: Final = 10_000  # of a tenant, the latest: they are kept with its configuration, at no query a message
 
 
 class Configuration:
@@ -114,6 +115,8 @@ def queries_for(need: Need) -> Iterator[Query]:
 _TENANTS: Final = f"""
 SELECT t.id, t.slug, t.status, t.config_version, t.message_expiration_timeout, t.delay_notification_timeout,
   ARRAY[{", ".join(COLUMNS)}]::bigint[], t.suspension_mode,
+  ARRAY(SELECT s.key FROM transport_suppressedaddress s WHERE s.tenant_id = t.id AND s.expires_at > now()
+        ORDER BY s.last_seen_at DESC LIMIT {MOST_SUPPRESSED}),
   (SELECT coalesce(json_agg(json_build_object(
       'id', d.id, 'name', d.domain, 'type', d.type, 'match_subdomains', d.match_subdomains,
       'is_default', d.is_default, 'verified', d.verified_at IS NOT NULL, 'findings', d.dns_findings,
@@ -134,7 +137,7 @@ FROM tenants_tenant t {JOIN_PLAN} WHERE t.id = ANY(%s)
 def _tenants(ids: Sequence[UUID]) -> Query:
     def keep(configuration: Configuration, rows: list[Row]) -> None:
         configuration.tenants.update(dict.fromkeys(ids))
-        for tenant_id, slug, status, version, expires, delay, limits, mode, domains, connectors in rows:
+        for tenant_id, slug, status, version, expires, delay, limits, mode, suppressed, domains, connectors in rows:
             configuration.tenants[tenant_id] = TenantSnapshot(
                 id=tenant_id,
                 slug=slug,
@@ -143,6 +146,7 @@ def _tenants(ids: Sequence[UUID]) -> Query:
                 domains=tuple(_domain(entry) for entry in json.loads(domains)),
                 connectors=tuple(_connector(entry) for entry in json.loads(connectors)),
                 refuses_for_good=mode == "permanent",
+                suppressed=frozenset(suppressed),
             )
             configuration.terms[tenant_id] = TenantTerms(version, expires, delay, Limits(*limits))
 

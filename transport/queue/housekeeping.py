@@ -74,6 +74,11 @@ DELETE FROM transport_protocoltranscript WHERE id IN (
   ORDER BY id LIMIT %s
 )
 """  # noqa: S608 - a number of ours
+# What is not there any more is written to again: the listeners hear of it.
+_OLD_SUPPRESSIONS: Final = """
+WITH gone AS (DELETE FROM transport_suppressedaddress WHERE expires_at <= now() RETURNING tenant_id)
+SELECT pg_notify('postroom_config', tenant_id::text) FROM (SELECT DISTINCT tenant_id FROM gone) AS told
+"""
 _LOADS_OF_NOBODY: Final = """
 DELETE FROM transport_tenantload l WHERE NOT EXISTS (SELECT 1 FROM tenants_tenant t WHERE t.id = l.tenant_id)
 """
@@ -101,6 +106,7 @@ async def _tidy() -> None:
         await connection.execute(_LOADS_OF_NOBODY)
         await _in_batches(connection, _OLD_TRANSCRIPTS)
         await _in_batches(connection, _TOO_MANY_TRANSCRIPTS)
+        await connection.execute(_OLD_SUPPRESSIONS)
 
 
 async def _in_batches(connection: AsyncConnection[Any], statement: str) -> None:

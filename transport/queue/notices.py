@@ -138,9 +138,7 @@ class NoticeOffice:
         if routing.refused:
             reason = routing.refused[0].refusal.reason_code if routing.refused[0].refusal else "notice.undeliverable"
             return _suppressed(message, results, reason, at)
-        reader = await read_reader(
-            self._connection, message.tenant_id, routing, message.id, language_asked_for(original)
-        )
+        reader = await read_reader(self._connection, message, routing, language_asked_for(original))
         with translator(reader.language) as translate:
             report = self._report(message, results, original, at, kind, until, reader, translate)
             try:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID
 
 from django.conf import settings
 from django.utils import translation
@@ -18,6 +17,7 @@ from tenants.permissions import Permission, may
 from transport.dsn import japanese
 from transport.dsn.text import Translate
 from transport.message.header import iter_fields, read_header_block
+from transport.queue.claim import ClaimedMessage
 from transport.routing.result import Routing
 
 HEADER_OCTETS: Final = 65_536
@@ -42,24 +42,25 @@ class Reader:
 
 
 async def read_reader(
-    connection: AsyncConnection[Any], tenant_id: UUID, routing: Routing, message_id: UUID, asked_for: str
+    connection: AsyncConnection[Any], message: ClaimedMessage, routing: Routing, asked_for: str
 ) -> Reader:
-    """Return who a notice of this tenant about this message reaches by this route.
+    """Return who a notice about this message reaches by this route.
 
     A person with a mailbox here reads the language that they chose, a stranger the one that their message asks for.
     Without either it is the organisation's. Another tenant's people get no link: its console would not know the id.
     """
     part = next((part for part in routing.messages if part.recipients and part.recipients[0].mailbox_id), None)
     mailbox_id = part.recipients[0].mailbox_id if part else None
-    cursor = await connection.execute(_READER, [mailbox_id, part.tenant_id if part else tenant_id])
+    cursor = await connection.execute(_READER, [mailbox_id, part.tenant_id if part else message.tenant_id])
     row = await cursor.fetchone()
     organisations, chosen, role = row or (settings.LANGUAGE_CODE, "", "")
     if not mailbox_id:
         return Reader(asked_for or organisations)
     # What nobody chose is English, too; so there an organisation's other language is the better guess.
     language = chosen if chosen not in ("", settings.LANGUAGE_CODE) else organisations
-    may_see = part is not None and part.tenant_id == tenant_id and may(role, Permission.VIEW)
-    url = f"{settings.POSTROOM_PUBLIC_URL}{TIMELINE_PATH.format(message_id)}"
+    is_own = mailbox_id == message.mailbox_id and may(role, Permission.READ_OWN_MAIL)
+    may_see = part is not None and part.tenant_id == message.tenant_id and (is_own or may(role, Permission.VIEW))
+    url = f"{settings.POSTROOM_PUBLIC_URL}{TIMELINE_PATH.format(message.id)}"
     return Reader(language, url if may_see else None)
 
 

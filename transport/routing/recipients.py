@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from transport.message.address import Address, InvalidAddress, parse_path
 from transport.routing.connectors import considering, next_hop, obstacle_of, select_connector
-from transport.routing.envelope import Right
+from transport.routing.envelope import Origin, Right
 from transport.routing.lookup import Lookup
 from transport.routing.refusals import refuse
 from transport.routing.result import MAILBOX_HOP, UNREACHABLE_HOP, Refusal, RoutedRecipient
@@ -51,6 +51,10 @@ def route_recipient(original: str, standing: Standing, size: int, lookup: Lookup
         return _refused(unread, standing.tenant, refuse("recipient.bad_address", recipient=original, why=error))
     case = Case(original, address, address.domain_a, standing, size, lookup, trace)
     found = lookup.accepting(case.domain, standing.tenant)
+    if _is_suppressed(case, found):
+        return _refused(
+            case, standing.tenant, refuse("recipient.suppressed", recipient=case.address, domain=case.domain)
+        )
     if found is None:
         return _outside(case)
     tenant, entry = found
@@ -62,6 +66,15 @@ def route_recipient(original: str, standing: Standing, size: int, lookup: Lookup
     if (refusal := _suspension(case, tenant, entry)) is not None:
         return _refused(case, tenant, refusal)
     return _inside(case, tenant, entry)
+
+
+def _is_suppressed(case: Case, found: tuple[TenantSnapshot, DomainEntry] | None) -> bool:
+    """Say whether the sender's own tenant has learnt that the address does not work. What was accepted stays so."""
+    own = case.standing.tenant
+    if own is None or not own.suppressed or case.standing.is_settled or case.standing.client.origin is Origin.NOTICE:
+        return False
+    is_ours = found is not None and found[0] is own and found[1].type is DomainType.AUTHORITATIVE
+    return not is_ours and case.address.key in own.suppressed
 
 
 def _suspension(case: Case, tenant: TenantSnapshot, entry: DomainEntry) -> Refusal | None:

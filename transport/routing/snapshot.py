@@ -80,6 +80,7 @@ class TenantSnapshot:
     domains: tuple[DomainEntry, ...]
     connectors: tuple[ConnectorEntry, ...]
     refuses_for_good: bool = False  # where it is not active: senders hear 5xx and not 4xx
+    suppressed: frozenset[str] = field(default=frozenset(), repr=False)  # keys of addresses that mail came back from
     domains_by_name: Mapping[str, DomainEntry] = field(init=False, repr=False, compare=False)
     spaces: Spaces = field(init=False, repr=False, compare=False)
 

@@ -31,6 +31,7 @@ NAVIGATION = (
     Entry("mail", _("My mailbox"), "inbox", Permission.READ_OWN_MAIL, "console:mail"),
     Entry("queue", _("Queues"), "stack-2", Permission.VIEW, "console:queues", _("Mail flow")),
     Entry("tracking", _("Message tracking"), "history", Permission.VIEW, "console:tracking"),
+    Entry("suppression", _("Suppression list"), "mail-off", Permission.VIEW, "console:suppressions"),
     Entry("what-if", _("What if"), "arrows-split", Permission.VIEW, "console:what-if"),
     Entry("accepted-domain", _("Accepted domains"), "world", Permission.VIEW, "console:accepted-domains", _("Set-up")),
     Entry("mailbox", _("Mailboxes"), "users", Permission.VIEW, "console:mailboxes"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -75,6 +76,11 @@ def _write_to(label: str, params: Params) -> Button:
     return Button(label, f"mailto:{params['address']}", is_outside=True)
 
 
+def _release(label: str, params: Params) -> Button:
+    query = urlencode({"address": params["address"]})
+    return Button(label, f"{reverse('console:suppressions')}?{query}", returns=True)
+
+
 def _add_domain(label: str, params: Params) -> Button:
     if "domain" in params:
         return _post("console:accepted-domain-add", domain="domain")(label, params)
@@ -98,5 +104,6 @@ _TARGETS: Final[Mapping[Action, _Target]] = {
     Action.RETRY_QUEUE: _Target(_post_to_queue("retry"), Permission.STEER_QUEUES, ("queue_id",)),
     Action.RESUME_QUEUE: _Target(_post_to_queue("resume"), Permission.STEER_QUEUES, ("queue_id",)),
     Action.EDIT_DNS: _Target(_link("console:accepted-domain-named", "domain"), Permission.VIEW, ("domain",)),
+    Action.RELEASE_ADDRESS: _Target(_release, Permission.STEER_QUEUES, ("address",)),
     Action.CONTACT_PEER: _Target(_write_to, Permission.VIEW, ("address",)),
 }

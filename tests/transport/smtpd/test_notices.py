@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 from django.urls import reverse
 
-from tenants.models import Mailbox, Tenant, User
+from tenants.models import Mailbox, Membership, Tenant
 from tests.conftest import Contoso
 from tests.transport.delivery.stub import StubSmtp
 from tests.transport.smtpd.conftest import Client, Server
@@ -174,9 +174,12 @@ def test_the_link_to_the_timeline_is_for_those_who_may_see_it(
     hand_in(client, "<x@elsewhere.example>")
     path = reverse("console:tracking-timeline", args=[Message.objects.get(origin="submission").pk])
     assert path in text_of(notices(contoso.alice_mailbox)[0])
-    User.objects.get(pk=contoso.alice.pk).memberships.update(role="mailbox_user")
+    Membership.objects.filter(user=contoso.alice).update(role="mailbox_user")
     hand_in(client, "<x@elsewhere.example>")
-    assert "/tracking/" not in text_of(notices(contoso.alice_mailbox)[1])
+    assert "/tracking/" in text_of(notices(contoso.alice_mailbox)[1])
+    Mailbox.objects.filter(pk=contoso.alice_mailbox.pk).update(user=None)
+    hand_in(client, "<x@elsewhere.example>")
+    assert "/tracking/" not in text_of(notices(contoso.alice_mailbox)[2])
 
 
 def test_a_notice_is_in_the_language_of_its_reader(

@@ -73,6 +73,27 @@ REASONS: Final = (
         _("There is no way to write to the sender's address."),
     ),
     Reason(
+        "report.failed",
+        Side.PEER,
+        _("The other side reported later that {recipient} did not get it"),
+        _(
+            "The next hop had taken the message and sent a notice afterwards; its words are below. If nobody is at the "
+            "address, it is on the suppression list now."
+        ),
+    ),
+    Reason(
+        "report.delayed",
+        Side.PEER,
+        _("The other side reported a delay for {recipient}"),
+        _("The next hop has the message and goes on trying. Nothing has to be sent again."),
+    ),
+    Reason(
+        "report.delivered",
+        Side.PEER,
+        _("The other side reported that {recipient} got it, or that it was handed on"),
+        _("The next hop sent a notice of success, as the sender had asked for."),
+    ),
+    Reason(
         "delivery.suspended",
         Side.TENANT,
         _("The message is suspended"),

@@ -36,6 +36,7 @@ class Action(StrEnum):
     RESUME_QUEUE = "resume_queue"
     EDIT_DNS = "edit_dns"
     CONTACT_PEER = "contact_peer"
+    RELEASE_ADDRESS = "release_address"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ RAISE_QUOTA = Fix(Action.RAISE_QUOTA, _("Raise the quota of “{mailbox}”"), {
 RETRY_QUEUE = Fix(Action.RETRY_QUEUE, _("Retry now"), {"queue_id": "{queue_id}"})
 RESUME_QUEUE = Fix(Action.RESUME_QUEUE, _("Resume the queue"), {"queue_id": "{queue_id}"})
 EDIT_DNS = Fix(Action.EDIT_DNS, _("See which DNS records are wanted"), {"domain": "{sender_domain}"})
+RELEASE_ADDRESS = Fix(Action.RELEASE_ADDRESS, _("Release {recipient}"), {"address": "{recipient}"})
 CONTACT_PEER = Fix(
     Action.CONTACT_PEER,
     _("Write to the peer's postmaster"),

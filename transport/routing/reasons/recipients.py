@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from transport.message.reply import Reply
-from transport.routing.reasons.reason import ADD_DOMAIN, ENABLE_MAILBOX, RAISE_QUOTA, Reason, Side
+from transport.routing.reasons.reason import ADD_DOMAIN, ENABLE_MAILBOX, RAISE_QUOTA, RELEASE_ADDRESS, Reason, Side
 from transport.routing.wording import gettext_noop as _
 
 REASONS: Final = (
@@ -37,6 +37,18 @@ REASONS: Final = (
             "at once and most likely mistyped it; otherwise add the address to a mailbox."
         ),
         reply=Reply(550, "5.1.1", "User unknown"),
+    ),
+    Reason(
+        "recipient.suppressed",
+        Side.SENDER,
+        _("Earlier mail to {recipient} came back"),
+        _(
+            "The mail system of {domain} reported that nobody is at {recipient}, so the address is on your suppression "
+            "list for some days: mail that comes back again and again harms the standing of your domain. Check the "
+            "spelling. If you know that the address works now, release it and send again."
+        ),
+        fixes=(RELEASE_ADDRESS,),
+        reply=Reply(550, "5.1.1", "Earlier mail to this address came back; it is on your suppression list"),
     ),
     Reason(
         "recipient.disabled",

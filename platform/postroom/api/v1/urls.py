@@ -21,6 +21,7 @@ from postroom.api.v1.queues import QueueViewSet
 from postroom.api.v1.receive_connectors import ReceiveConnectorViewSet
 from postroom.api.v1.route_simulations import RouteSimulationView
 from postroom.api.v1.send_connectors import SendConnectorViewSet
+from postroom.api.v1.suppressions import SuppressionViewSet
 from postroom.api.v1.tenants import TenantViewSet
 from postroom.api.v1.tracking_events import TrackingEventViewSet
 from postroom.api.v1.usage import UsageView
@@ -36,6 +37,7 @@ router.register("queues", QueueViewSet, "queue")
 router.register("queued-messages", QueuedMessageViewSet, "queued-message")
 router.register("messages", MessageViewSet, "message")
 router.register("tracking-events", TrackingEventViewSet, "tracking-event")
+router.register("suppressions", SuppressionViewSet, "suppression")
 router.register("members", MemberViewSet, "member")
 router.register("invitations", InvitationViewSet, "invitation")
 router.register("api-keys", ApiKeyViewSet, "api-key")

@@ -48,6 +48,7 @@ EVENTS: dict[str, tuple[str, str]] = {
     EventId.RESOLVE: ("", "at"),
     EventId.REDIRECT: ("", "mail-forward"),
     EventId.SUPPRESSED: ("warning", "mail-off"),
+    EventId.REPORT: ("accent", "message-report"),
     EventId.DROP: ("failed", "trash"),
     EventId.POISONMESSAGE: ("failed", "alert-triangle"),
 }
