@@ -1,4 +1,4 @@
-"""The sentences of notices in Japanese, by their message ids in transport/dsn/text.py."""
+"""Notices in Japanese: their sentences by the message ids of transport/dsn/text.py, and the commonest reasons."""
 
 from __future__ import annotations
 
@@ -52,4 +52,57 @@ SENTENCES: Final = {
     ),
     "The whole story of this message: {url}": "このメッセージの配信履歴: {url}",
     "Mail delivery": "メール配信システム",
+}
+
+# Why a message failed or waits, by the code of the reason (transport/routing/reasons/): what a sender is told of.
+EXPLANATIONS: Final = {
+    "queue.expired": (
+        "有効期限まで再試行を続けましたが、配信できませんでした。配信を妨げた原因は最後のエラーに示されています。"
+        "原因を解消してから、もう一度送信してください。"
+    ),
+    "queue.delayed": "引き続き再試行しています。もう一度送信していただく必要はありません。",
+    "queue.removed": "管理者がこのメッセージをキューから削除しました。",
+    "delivery.mailbox_gone": "受け付けた時点では存在していたメールボックスが、その後削除されました。",
+    "delivery.store_failed": "当方でメールボックスへの書き込みに失敗しました。自動的に再試行します。",
+    "delivery.internal": "当方で予期しない問題が発生しました。自動的に再試行します。",
+    "mailbox.full": (
+        "受信者のメールボックスが容量の上限に達しています。不要なメールを削除するか、上限を引き上げる必要があります。"
+    ),
+    "recipient.disabled": "受信者のメールボックスは管理者によって無効にされています。",
+    "recipient.unknown": "{recipient} というアドレスは存在しません。アドレスの綴りをご確認ください。",
+    "route.no_connector": "{domain} 宛てのメールを送る送信コネクタがありません。組織の管理者にお知らせください。",
+    "dns.no_such_domain": "{domain} というドメインは存在しません。アドレスの綴りをご確認ください。",
+    "dns.null_mx": "{domain} は、メールを受け取らないことを宣言しているドメインです。",
+    "dns.no_mail_host": "{domain} には、メールを受け取るサーバーがありません。",
+    "dns.timeout": "DNS サーバーから時間内に応答がありません。自動的に再試行します。",
+    "dns.servfail": "DNS サーバーで障害が発生しています。自動的に再試行します。",
+    "peer.connect_refused": "相手のサーバーが接続を拒否しています。自動的に再試行します。",
+    "peer.connect_timeout": "相手のサーバーから時間内に応答がありません。自動的に再試行します。",
+    "peer.recipient_unknown": (
+        "相手のサーバーは、このアドレスが存在しないと応答しました。アドレスの綴りをご確認ください。"
+    ),
+    "peer.recipient_rejected": (
+        "相手のサーバーはこの宛先へのメールを受け付けませんでした。詳しくは相手の応答をご覧ください。"
+    ),
+    "peer.mailbox_disabled": "このアドレスは存在しますが、メールを受け付けていません。別の方法でご連絡ください。",
+    "peer.mailbox_full": "受信者のメールボックスがいっぱいです。受信者が空きを作る必要があります。",
+    "peer.address_syntax": "相手のサーバーはこのアドレスを正しい形式と認めませんでした。アドレスをご確認ください。",
+    "peer.null_mx": "このドメインはメールを受け取らないことを宣言しています。",
+    "peer.sender_rejected": "相手のサーバーはこの差出人からのメールを受け付けません。相手の応答をご覧ください。",
+    "peer.sender_domain_not_found": (
+        "相手のサーバーは差出人のドメインを DNS で見つけられませんでした。"
+        "公開されているドメインの返信用アドレスを使う必要があります。組織の管理者にお知らせください。"
+    ),
+    "peer.greylist": "相手のサーバーは初めての差出人に再送を求めています。自動的に再試行します。",
+    "peer.too_large": "相手のサーバーが受け付けるサイズを超えています。大きなファイルはリンクで共有してください。",
+    "peer.spam": "相手のサーバーは内容を迷惑メールと判定しました。組織の管理者にお知らせください。",
+    "peer.policy": "相手のサーバーの規則により拒否されました。詳しくは相手の応答をご覧ください。",
+    "peer.content": "相手のサーバーは内容の形式または文字コードを受け付けませんでした。",
+    "peer.blocklist": "当方のアドレスが、相手の利用する拒否リストに載っています。組織の管理者にお知らせください。",
+    "peer.relay_denied": "相手のサーバーは、この宛先への中継を許可していません。組織の管理者にお知らせください。",
+    "peer.loop": "相手のサーバーがメールの循環を検出しました。転送の設定をご確認ください。",
+    "peer.no_smtputf8": "相手のサーバーは国際化されたアドレスに対応していません。英数字のアドレスをお使いください。",
+    "peer.no_8bit": "相手のサーバーは 7 ビットのメールしか受け付けません。別の符号化方式で送信してください。",
+    "peer.temporary": "相手のサーバーが一時的なエラーを返しました。自動的に再試行します。",
+    "peer.permanent": "相手のサーバーが受け取りを拒否しました。詳しくは相手の応答をご覧ください。",
 }

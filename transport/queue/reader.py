@@ -18,11 +18,13 @@ from transport.dsn import japanese
 from transport.dsn.text import Translate
 from transport.message.header import iter_fields, read_header_block
 from transport.queue.claim import ClaimedMessage
+from transport.routing.reasons import REASONS
 from transport.routing.result import Routing
 
 HEADER_OCTETS: Final = 65_536
 TIMELINE_PATH: Final = "/tracking/{}/"  # of the console, which this package does not know; a test compares them
-_SENTENCES: Final = {"ja": japanese.SENTENCES}
+_EXPLAINED: Final = {REASONS[code].explanation: text for code, text in japanese.EXPLANATIONS.items()}
+_SENTENCES: Final = {"ja": japanese.SENTENCES | _EXPLAINED}
 _TAG = re.compile(r"\s*([A-Za-z]{2,3})(?:-[A-Za-z0-9-]{1,30})?\s*(?:;[^,]*)?")
 
 _READER: Final = """

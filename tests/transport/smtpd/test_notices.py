@@ -191,6 +191,7 @@ def test_a_notice_is_in_the_language_of_its_reader(
     (notice,) = notices(contoso.alice_mailbox)
     assert notice["Subject"] == "配信できませんでした: Hi"
     assert "再送は行われません" in text_of(notice)
+    assert "理由: 相手のサーバーは、このアドレスが存在しないと応答しました" in text_of(notice)
     assert "550 5.1.1 No such user" in text_of(notice)
     assert status_of(notice)[1]["Status"] == "5.1.1"
 
