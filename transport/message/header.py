@@ -103,14 +103,20 @@ def iter_fields(block: bytes) -> Iterator[Field]:
     `From : x`, `From` folded before its colon and a first line that is indented all count: whoever checks who a
     message claims to be from has to see them.
     """
+    for name, raw in _named_lines(block):
+        if _NAME.match(name):
+            yield Field(name, raw)
+
+
+def _named_lines(block: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield what stands before the first colon of each logical line, and the line; it need not be a field's name."""
     if block and not block.endswith(b"\n"):
         block += b"\r\n"
     for match in islice(_LOGICAL_LINE.finditer(block), MAX_FIELDS):
         raw = match[0]
         name, colon, _ = raw.partition(b":")
-        name = name.strip(b" \t\r\n")
-        if colon and _NAME.match(name):
-            yield Field(name, raw)
+        if colon:
+            yield name.strip(b" \t\r\n"), raw
 
 
 def digest(content: bytes, limit: int = HEADER_LIMIT) -> HeaderDigest:
@@ -118,11 +124,11 @@ def digest(content: bytes, limit: int = HEADER_LIMIT) -> HeaderDigest:
     block = read_header_block(content, limit)
     found: dict[bytes, list[Field]] = {}
     has_guarded_fields = False
-    for field in iter_fields(block):
-        name = field.name.lower()
-        if name in _WANTED:
-            found.setdefault(name, []).append(field)
-        elif name.startswith(_GUARDED):
+    for name, raw in _named_lines(block):
+        key = name.lower()
+        if key in _WANTED:
+            found.setdefault(key, []).append(Field(name, raw))
+        elif key.startswith(_GUARDED) and _NAME.match(name):
             has_guarded_fields = True
     from_fields = found.get(b"from", ())
     senders = _mailboxes(found.get(b"sender", ()))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 from uuid import UUID
 
@@ -121,17 +122,23 @@ def _event_record(row: EventRow) -> bytes:
 
 
 def _texts(*values: str | None) -> Iterable[bytes]:
-    parts: list[bytes] = []
-    for value in values:
-        if value is None:
-            parts.append(_NULL_TEXT)
-            continue
-        encoded = value.encode("utf-8", "replace")
-        # PostgreSQL's text holds no NUL, and UTF-8 no lone surrogates: neither may cost a batch its commit.
-        if b"\0" in encoded:
-            encoded = encoded.replace(b"\0", b"")
-        parts += (_text(_TEXT, len(encoded)), encoded)
-    return parts
+    return [
+        _NULL_TEXT if value is None else _short_text(value) if len(value) <= SHORT else _encoded(value)
+        for value in values
+    ]
+
+
+def _encoded(value: str) -> bytes:
+    encoded = value.encode("utf-8", "replace")
+    # PostgreSQL's text holds no NUL, and UTF-8 no lone surrogates: neither may cost a batch its commit.
+    if b"\0" in encoded:
+        encoded = encoded.replace(b"\0", b"")
+    return _text(_TEXT, len(encoded)) + encoded
+
+
+# Most texts of a row are words of ours, or stand in the row of the message and in that of its event.
+SHORT: Final = 64
+_short_text = lru_cache(maxsize=4_096)(_encoded)
 
 
 def _optional_uuid(value: UUID | None) -> bytes:
