@@ -10,13 +10,24 @@ from bench.table import Row
 from bench.trial import HELD, OUR_DOMAIN, Trial
 
 STRANGER = "someone@client.example"
+LARGE = 100 * 1024
 LOADS = (
     Load(1, 2000),
     Load(10, 5000),
     Load(50, 5000),
+    Load(100, 5000),
+    Load(1, 1000, reuse=False),
     Load(10, 3000, reuse=False),
     Load(50, 3000, reuse=False),
-    Load(10, 1000, size=100 * 1024),
+    Load(100, 3000, reuse=False),
+    Load(1, 400, size=LARGE),
+    Load(10, 1000, size=LARGE),
+    Load(50, 1000, size=LARGE),
+    Load(100, 1000, size=LARGE),
+    Load(1, 300, size=LARGE, reuse=False),
+    Load(10, 1000, size=LARGE, reuse=False),
+    Load(50, 1000, size=LARGE, reuse=False),
+    Load(100, 1000, size=LARGE, reuse=False),
 )
 
 
@@ -32,7 +43,7 @@ def accept(trial: Trial) -> list[Row]:
     ours(Load(1, 10))  # makes the queue, which can be suspended then
     peers(Load(1, 10))
     trial.database.hold_mailboxes(held=True)
-    rows = [trial.compare("accept", load, ours=ours, peers=peers) for load in LOADS]
+    rows = [row for load in LOADS for row in trial.compare("accept", load, ours=ours, peers=peers)]
     trial.database.hold_mailboxes(held=False)
     trial.database.clear()
     return rows

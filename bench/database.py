@@ -12,6 +12,7 @@ class Database:
     """As its owner, who sees with the mail flow's eyes."""
 
     def __init__(self, url: str) -> None:
+        self.url = url
         self._connection = psycopg.connect(url, autocommit=True)
 
     def close(self) -> None:

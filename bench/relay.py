@@ -33,6 +33,6 @@ def relay(trial: Trial) -> list[Row]:
 
     ours(Load(1, 20))
     peers(Load(1, 20))
-    rows = [trial.compare("relay", load, ours=ours, peers=peers) for load in LOADS]
+    rows = [row for load in LOADS for row in trial.compare("relay", load, ours=ours, peers=peers)]
     trial.database.clear()
     return rows

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bench.cpu import seconds, tree
 from bench.database import Database
 from bench.load import Load, LoadFailed, Sink
 from bench.table import Row
@@ -36,16 +37,43 @@ class Trial:
     rounds: int
     factor: float
 
-    def compare(self, title: str, load: Load, *, ours: Seconds, peers: Seconds) -> Row:
-        """Measure both in turns, so that a slow minute of the machine hits both; the median counts."""
+    def compare(self, title: str, load: Load, *, ours: Seconds, peers: Seconds) -> list[Row]:
+        """Measure both in turns, so that a slow minute of the machine hits both; the median counts.
+
+        Return messages a second, and the CPU time that a message took of all of a server's processes.
+        """
         load = replace(load, messages=max(load.sessions, round(load.messages * self.factor)))
         mine, theirs = [], []
         for _ in range(self.rounds):
-            mine.append(load.messages / ours(load))
-            theirs.append(load.messages / peers(load))
-        row = Row(f"{title}, {load.label}", "messages/s", statistics.median(mine), statistics.median(theirs))
-        print(f"  {row.what}: {_spread(mine)} against {_spread(theirs)}", flush=True)
-        return row
+            mine.append(_measured(load, ours, self.our_processes))
+            theirs.append(_measured(load, peers, self.peers_processes))
+        what = f"{title}, {load.label}"
+        rates, peers_rates = [one.rate for one in mine], [one.rate for one in theirs]
+        print(f"  {what}: {_spread(rates)} against {_spread(peers_rates)}", flush=True)
+        cpu, peers_cpu = (statistics.median(one.cpu for one in figures) for figures in (mine, theirs))
+        return [
+            Row(what, "messages/s", statistics.median(rates), statistics.median(peers_rates)),
+            Row("  CPU per message", "µs", cpu, peers_cpu, more_is_better=False),
+        ]
+
+    def our_processes(self) -> list[int]:
+        return list(self.ours.processes())
+
+    def peers_processes(self) -> list[int]:
+        return tree(self.postfix.master_pid)
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    rate: float
+    cpu: float  # microseconds a message
+
+
+def _measured(load: Load, offer: Seconds, processes: Callable[[], list[int]]) -> _Measured:
+    before = seconds(processes())
+    taken = offer(load)
+    used = seconds(processes()) - before
+    return _Measured(load.messages / taken, used * 1_000_000 / load.messages)
 
 
 def _spread(figures: list[float]) -> str:

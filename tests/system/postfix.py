@@ -90,6 +90,12 @@ class Postfix:
         path = self.folder / "log"
         return path.read_text(errors="replace") if path.exists() else ""
 
+    @property
+    def master_pid(self) -> int:
+        """Return the process that all others of it come from."""
+        command = [*as_root(), "cat", str(self.folder / "queue" / "pid" / "master.pid")]
+        return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
     def received(self) -> list[bytes]:
         """Return the messages in the maildir, oldest first."""
         files = (self.maildir / "new").glob("*")
