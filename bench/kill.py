@@ -46,8 +46,11 @@ def _measure(platform: PlatformProcess, rounds: int) -> Toll:
     with Load(platform, RECIPIENT, senders=SENDERS) as load:
         _wait_for_more(load)
         for number in range(1, rounds + 1):
-            _hurt(platform, number)
+            kill(started_as(platform, "manage.py smtpd") if number % LIFE else postmaster(platform))
             _wait_for_more(load)
+            if number % LIFE == 0:
+                platform.stop(check=False)
+                platform.start()
             print(f"  {number}: {len(load.acknowledged):,} acknowledged", flush=True)
     seconds = time.monotonic() - started
     eventually(platform.is_ready, timeout=ARRIVED)
@@ -55,15 +58,6 @@ def _measure(platform: PlatformProcess, rounds: int) -> Toll:
     copies = letters(platform, RECIPIENT)
     doubled = sum(count > 1 for count in copies.values())
     return Toll(len(load.acknowledged), load.broken, lost, doubled, seconds)
-
-
-def _hurt(platform: PlatformProcess, number: int) -> None:
-    if number % LIFE:
-        kill(started_as(platform, "manage.py smtpd"))
-        return
-    kill(postmaster(platform))
-    platform.stop(check=False)
-    platform.start()
 
 
 def _wait_for_more(load: Load) -> None:
