@@ -17,6 +17,7 @@ from transport.models import (
     MailboxMessage,
     Message,
     MessageBody,
+    ProtocolTranscript,
     Queue,
     ReceiveConnector,
     SendConnector,
@@ -42,6 +43,24 @@ def send_connectors(tenant_id: UUID) -> QuerySet[SendConnector]:
 
 def receive_connectors(tenant_id: UUID) -> QuerySet[ReceiveConnector]:
     return ReceiveConnector.objects.filter(tenant_id=tenant_id)
+
+
+def transcripts(tenant_id: UUID, message_id: UUID) -> list[ProtocolTranscript]:
+    """Return the protocol log of the transaction that brought this message, the tenant's own lines."""
+    rows = ProtocolTranscript.objects.filter(tenant_id=tenant_id, message_id=message_id)
+    return list(rows.order_by("id")[:MOST_TRANSCRIPTS])
+
+
+def transcripts_of_session(tenant_id: UUID, session_id: UUID) -> list[ProtocolTranscript]:
+    """Return the tenant's own transactions of one session, in their order; raise Http404 where there are none."""
+    rows = ProtocolTranscript.objects.filter(tenant_id=tenant_id, session_id=session_id)
+    found = list(rows.order_by("id")[:MOST_TRANSCRIPTS])
+    if not found:
+        raise Http404
+    return found
+
+
+MOST_TRANSCRIPTS = 100
 
 
 def queues(tenant_id: UUID) -> QuerySet[Queue]:

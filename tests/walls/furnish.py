@@ -40,7 +40,9 @@ from transport.actions.send import send_message
 from transport.models import (
     AddressSpace,
     Delivery,
+    Message,
     MessageBody,
+    ProtocolTranscript,
     SmartHost,
     TrackingEvent,
 )
@@ -74,6 +76,7 @@ class Furnished:
                 "user": str(user.pk),
                 "email": user.email,
                 "queued": f"{ids['message']}.{ids['queue']}",
+                "protocolsession": str(self.rows[ProtocolTranscript].session_id),  # type: ignore[attr-defined]
                 # Django's way of naming a user in a link for a new password.
                 "uid": base64.urlsafe_b64encode(str(user.pk).encode()).decode().rstrip("="),
             }
@@ -178,9 +181,24 @@ def _history(of: Furnished) -> list[models.Model]:
     return [ConfigurationVersion.objects.get(object_id=mailbox.pk, number=1)]
 
 
+def _protocol_log(of: Furnished) -> list[models.Model]:
+    row = ProtocolTranscript.objects.create(
+        tenant=of.tenant,
+        session_id=uuid7(),
+        at=timezone.now(),
+        connector_id=uuid7(),
+        connector=of.secret[:64],
+        client_address="192.0.2.1",
+        listener="127.0.0.1:25",
+        message_id=of.rows[Message].pk,
+        lines=[[0, "C", of.secret]],
+    )
+    return [row]
+
+
 # In order: a later maker finds the earlier ones' rows in `rows`.
 MAKERS: list[Callable[[Furnished], list[models.Model]]] = [
-    *(_connectors, _suppressions, _mail, _records, _grants, _history),
+    *(_connectors, _suppressions, _mail, _records, _grants, _history, _protocol_log),
 ]
 
 

@@ -13,6 +13,7 @@ from tenants.models import EmailAddress, Tenant
 from tenants.names import local_key, split_mailbox_address
 from tenants.problems import Problem
 from tenants.scope import scope
+from transport.actions.clients import arrive
 from transport.queue.snapshots import route_now
 from transport.routing.envelope import USER_RIGHTS, Client, Envelope, Origin, anonymous_client
 from transport.routing.result import DeliveryType, RoutedRecipient, Routing
@@ -47,14 +48,22 @@ class Simulation:
 
 
 def simulate(
-    *, tenant: Tenant | None, sender: str, recipient: str, size: int = 4096, client_address: str | None = None
+    *,
+    tenant: Tenant | None,
+    sender: str,
+    recipient: str,
+    size: int = 4096,
+    client_address: str | None = None,
+    port: int | None = None,
 ) -> Simulation:
     """Route an imagined message: the tenant's own where `sender` is of it, else a stranger's from the Internet.
 
-    From a client's address it is a stranger's whatever the sender. A tenant is told of another one's mail what any
-    sender would be told at RCPT, and no more; without a tenant an operator asks, and is told all.
+    From a client's address it comes in through the receive connector that takes it there, on that port (without one:
+    relay-in): by a relay permission of the tenant's, or as a stranger's whatever the sender. A tenant is told of
+    another one's mail what any sender would be told at RCPT, and no more; without a tenant an operator asks, and is
+    told all.
     """
-    client = _client(tenant, sender, client_address)
+    client = _client(tenant, sender, client_address, port)
     routing = route_now(Envelope(sender, (recipient,), size, client))
     if tenant is not None:
         routing = replace(routing, trace=routing.trace.for_tenant(tenant.pk, unowned=True))
@@ -70,9 +79,13 @@ def simulate(
     return Simulation(routing, (*outcomes, *refused))
 
 
-def _client(tenant: Tenant | None, sender: str, address: str | None) -> Client:
-    if tenant is None or address is not None:
-        return anonymous_client(address=address)
+def _client(tenant: Tenant | None, sender: str, address: str | None, port: int | None) -> Client:
+    if address is not None:
+        found = arrive(tenant=tenant, address=address, port=port, sender=sender).client
+        # Where nobody listens there is no connector to speak of, and the way is asked for all the same.
+        return found or anonymous_client(address=address)
+    if tenant is None:
+        return anonymous_client()
     try:
         local, domain = split_mailbox_address(sender)
     except Problem:

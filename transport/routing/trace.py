@@ -111,6 +111,12 @@ class Trace:
         """
         self._recorded.append((kind, subject, verdict, template, facts, considering, reason_code, part))
 
+    def extend(self, other: Trace, first: StepKind) -> None:
+        """Take over the steps of another trace, from the first one of this kind on."""
+        steps = other._recorded
+        start = next((at for at, step in enumerate(steps) if step[0] is first), len(steps))
+        self._recorded += steps[start:]
+
     def for_tenant(self, tenant_id: UUID, *, unowned: bool = False) -> Trace:
         """Return what this tenant may see: what is decided for others' recipients never crosses (design §12.4).
 

@@ -17,8 +17,8 @@ from postroom.console.paging import paginate
 from postroom.console.requests import ConsoleRequest, allowed, needs
 from tenants.access import mailboxes_of
 from tenants.permissions import Permission
-from transport.access import messages
-from transport.models import EventId, Folder, MailboxMessage, Message
+from transport.access import messages, transcripts
+from transport.models import EventId, Folder, MailboxMessage, Message, ProtocolTranscript
 from transport.tracking.search import Filters, matching
 from transport.tracking.timeline import Entry
 from transport.tracking.timeline import timeline as story_of
@@ -83,11 +83,19 @@ def timeline(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         "more_waiting": waiting[MOST_WAITING:],
         "steps": [] if request.htmx else steps[:MOST_STEPS],  # a refresh takes the story only
         "more_steps": max(0, len(steps) - MOST_STEPS),
+        "transcripts": _transcripts(request, message),
         "answer": answer,
         "is_answer_awaited": bool(request.GET.get("answer_from")) and answer is None and not _has_failed(story),
     }
     context["is_moving"] = bool(waiting) or context["is_answer_awaited"]
     return render(request, "console/tracking/timeline.html", context)
+
+
+def _transcripts(request: ConsoleRequest, message: Message) -> list[ProtocolTranscript]:
+    """Return what was said; it names all recipients, so it is for those who see all mail of the organisation."""
+    if request.htmx or not allowed(request, Permission.VIEW):
+        return []
+    return transcripts(message.tenant_id, message.pk)
 
 
 def _has_failed(story: list[Entry]) -> bool:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from postroom.operators import audit, configuration, limits, mailflow, people
+from postroom.operators import audit, configuration, limits, mailflow, people, receive_connectors
 
-__all__ = ["audit", "configuration", "limits", "mailflow", "people"]
+__all__ = ["audit", "configuration", "limits", "mailflow", "people", "receive_connectors"]

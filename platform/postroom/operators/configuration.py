@@ -1,14 +1,13 @@
-"""Accepted domains, mailboxes and connectors of all tenants, and the platform's own listeners."""
+"""Accepted domains, mailboxes and send connectors of all tenants."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from typing_extensions import override
 
@@ -22,12 +21,6 @@ from tenants.actions.tenants import check_password_strength
 from tenants.models import AcceptedDomain, EmailAddress, Mailbox
 from tenants.names import local_key
 from tenants.problems import Problem
-from transport.actions.receive_connectors import (
-    approve_receive_connector,
-    change_receive_connector,
-    create_receive_connector,
-    delete_receive_connector,
-)
 from transport.actions.send_connectors import (
     HostInput,
     SpaceInput,
@@ -36,7 +29,7 @@ from transport.actions.send_connectors import (
     delete_send_connector,
 )
 from transport.authentication.scram import make_verifier
-from transport.models import AddressSpace, ReceiveConnector, SendConnector, SmartHost
+from transport.models import AddressSpace, SendConnector, SmartHost
 
 
 class AcceptedDomainForm(ActionForm[AcceptedDomain]):
@@ -239,38 +232,3 @@ class SmartHostAdmin(ReadOnlyAdmin[SmartHost]):
     list_display = ["__str__", "connector", "tenant"]
     list_select_related = ["connector", "tenant"]
     search_fields = ["host"]
-
-
-class ReceiveConnectorForm(ActionForm[ReceiveConnector]):
-    @override
-    def act(self) -> ReceiveConnector:
-        data = self.changes()
-        if self.is_new:
-            return create_receive_connector(actor=self.actor, **({"tenant": None} | data))
-        connector = ReceiveConnector.objects.get(pk=self.instance.pk)
-        return change_receive_connector(actor=self.actor, connector=connector, **data)
-
-
-@admin.register(ReceiveConnector)
-class ReceiveConnectorAdmin(ActionAdmin[ReceiveConnector]):
-    form = ReceiveConnectorForm
-    list_display = ["name", "tenant", "enabled", "bindings", "remote_ranges", "approved_at"]
-    list_filter = ["enabled"]
-    list_select_related = ["tenant"]
-    search_fields = ["name__icontains"]
-    autocomplete_fields = ["tenant"]
-    actions = ["approve"]
-
-    @override
-    def get_readonly_fields(self, request: HttpRequest, obj: ReceiveConnector | None = None) -> list[str]:
-        return ["approved_at", *(["tenant"] if obj else [])]
-
-    @override
-    def remove(self, actor: Any, obj: ReceiveConnector) -> None:
-        delete_receive_connector(actor=actor, connector=obj)
-
-    @admin.action(description=gettext_lazy("Approve the ranges of the selected connectors"))
-    def approve(self, request: HttpRequest, queryset: QuerySet[ReceiveConnector]) -> None:
-        for connector in queryset:
-            approve_receive_connector(actor=actor_of(request), connector=connector)
-        self.message_user(request, _("The ranges count from now on."), messages.SUCCESS)

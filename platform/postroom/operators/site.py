@@ -16,7 +16,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
-from postroom.operators import acting, overview, queues, settings_page, tracking
+from postroom.operators import acting, client_test, overview, queues, settings_page, tracking
 
 # Who has which authenticator and session is the person's own; allauth would list it here. Django's groups mean
 # nothing: what a person may do is a role of a tenant's, or being an operator.
@@ -72,6 +72,7 @@ class OperatorsAdminSite(admin.AdminSite):
             path("queues/operations/<uuid:pk>/confirm/", guard(queues.confirm), name="platform-queue-confirm"),
             path("tracking/", guard(tracking.index), name="platform-tracking"),
             path("tracking/<uuid:pk>/", guard(tracking.timeline), name="platform-timeline"),
+            path("transport/receiveconnector/test/", guard(client_test.show), name="platform-client-test"),
             path("settings/", guard(settings_page.show), name="platform-settings"),
             path("tenants/tenant/<uuid:pk>/act-as/", guard(acting.step_in), name="platform-act-as"),
         ]

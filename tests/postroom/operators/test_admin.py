@@ -150,3 +150,56 @@ def send_between(contoso: Contoso) -> None:
             recipients=["bob@contoso.example"],
             origin=Origin.CONSOLE,
         )
+
+
+def listener_body(**changes: Any) -> dict[str, Any]:
+    """Return what the browser sends for a new listener: the form's own values, and these."""
+    numbers = {
+        "max_message_size": "37748736",
+        "max_header_size": "131072",
+        "max_hop_count": "30",
+        "max_local_hop_count": "8",
+        "max_recipients_per_message": "200",
+        "max_inbound_connections": "5000",
+        "max_inbound_connections_per_source": "20",
+        "max_inbound_connections_percentage_per_source": "2",
+        "max_protocol_errors": "5",
+        "max_logon_failures": "3",
+        "message_rate_source": "ip_address",
+    }
+    times = {"connection_timeout": "00:10:00", "connection_inactivity_timeout": "00:05:00", "tarpit_interval": "5"}
+    body = {"name": "Front", "enabled": "on", "bindings": "smtp", "remote_ranges": "0.0.0.0/0\r\n::/0"}
+    words = {"size_enabled": "enabled", "protocol_logging_level": "none", "eight_bit_mime_enabled": "on"}
+    return {**body, **numbers, **times, **words, **changes}
+
+
+def test_a_listener_is_made_in_words_and_an_undecidable_one_refused_by_name(as_operator: Client) -> None:
+    body = listener_body(
+        auth_mechanisms=["tls"], permission_groups=["anonymous_users"], protocol_logging_level="verbose"
+    )
+    answer = as_operator.post(url(ReceiveConnector, "add"), body)
+    assert answer.status_code == 302, answer.context["adminform"].form.errors
+    row = ReceiveConnector.objects.get(name="Front")
+    assert (row.tenant, row.bindings, row.auth_mechanisms) == (None, ["smtp"], ["tls"])
+    assert (row.eight_bit_mime_enabled, row.chunking_enabled) == (True, False)
+    again = as_operator.post(url(ReceiveConnector, "add"), listener_body(name="Again"))
+    assert "“Again” and “Front” share the binding" in again.content.decode()
+    page = as_operator.get(url(ReceiveConnector, "change", row.pk)).content.decode()
+    for words in ("Who may connect", "Time-outs", "by default 5000", "Externally secured"):
+        assert words in page
+    changed = as_operator.post(url(ReceiveConnector, "change", row.pk), listener_body(max_hop_count="40"))
+    assert changed.status_code == 302, changed.context["adminform"].form.errors
+    row.refresh_from_db()
+    assert row.max_hop_count == 40
+
+
+def test_the_operators_tester_tells_of_all_that_were_considered(as_operator: Client, contoso: Contoso) -> None:
+    factories.make_receive_connector(name="Front", permission_groups=["anonymous_users"])
+    factories.make_receive_connector(name="Users", bindings=["submission"])
+    factories.make_receive_connector(
+        contoso.tenant, name="Printers", remote_ranges=["192.0.2.7"], approved_at="2026-01-01T00:00Z"
+    )
+    query = {"address": "192.0.2.7", "sender": "scanner@contoso.example"}
+    page = as_operator.get(reverse("admin:platform-client-test"), query).content.decode()
+    for words in ("may send to everybody", "Printers", "Users: not chosen, not bound to", "Front"):
+        assert words in page

@@ -145,6 +145,11 @@ REASONS: Final = (
         _("Only the relay permissions of organisations have a log-in of their own."),
     ),
     _invalid(
+        "receive_connector.no_log_in_here",
+        _("This listener offers no log-in"),
+        _("Clients that log in use a listener with authentication and the group exchange_users."),
+    ),
+    _invalid(
         "receive_connector.invalid_sender",
         _("Neither an address nor a domain"),
         _("“{sender}” cannot be a sender. Write an address, or a domain for all addresses on it."),

@@ -19,7 +19,12 @@ class RouteSimulationSerializer(serializers.Serializer[Any]):
     sender = serializers.CharField(allow_blank=True, max_length=320)
     recipient = serializers.CharField(max_length=320)
     client_ip = serializers.IPAddressField(
-        required=False, help_text="As from this address, anonymously; without it as submitted by the sender's mailbox."
+        required=False,
+        help_text="As from this address, through its receive connector; without it as submitted by the sender's "
+        "mailbox.",
+    )
+    port = serializers.IntegerField(
+        required=False, min_value=1, max_value=65535, help_text="The listener's, with client_ip; without it: relay-in."
     )
     size = serializers.IntegerField(required=False, min_value=0, max_value=2**40, default=0, help_text="Bytes.")
 
@@ -75,5 +80,6 @@ class RouteSimulationView(ScopedView):
             recipient=data["recipient"],
             size=data["size"],
             client_address=data.get("client_ip"),
+            port=data.get("port"),
         )
         return Response(simulation.to_json())

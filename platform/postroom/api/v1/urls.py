@@ -9,6 +9,7 @@ from postroom.api.v1.accepted_domains import AcceptedDomainViewSet
 from postroom.api.v1.api_keys import ApiKeyViewSet
 from postroom.api.v1.app_passwords import AppPasswordViewSet
 from postroom.api.v1.audit_events import AuditEventViewSet
+from postroom.api.v1.client_tests import ClientTestView
 from postroom.api.v1.configuration_versions import ConfigurationVersionViewSet
 from postroom.api.v1.exports import ExportViewSet
 from postroom.api.v1.invitations import InvitationViewSet
@@ -50,5 +51,6 @@ urlpatterns = [
     path("route-simulations/", RouteSimulationView.as_view(), name="route-simulations"),
     path("mail-flow-checks/", MailFlowCheckView.as_view(), name="mail-flow-checks"),
     path("usage/", UsageView.as_view(), name="usage"),
+    path("receive-connectors/tests/", ClientTestView.as_view(), name="receive-connector-tests"),
     *router.urls,
 ]
