@@ -17,6 +17,7 @@ Connection = psycopg.AsyncConnection[Any]
 
 TIMEOUT: Final = 8.0  # a client hears from us within 10 s (reliability G1)
 PAUSE: Final = 0.25  # between attempts to connect
+LETTING_GO: Final = 5.0  # for the server to hear that nobody wants its answer
 
 
 class DatabaseAway(Exception):
@@ -30,13 +31,15 @@ class Link:
         self._connecting = asyncio.Lock()
         self._down_until = 0.0
         self._was_down = False
+        self._at_work: dict[Connection, set[asyncio.Task[Any]]] = {}
 
     async def run(self, work: Callable[[Connection], Awaitable[T]], *, timeout: float = TIMEOUT) -> T:
         """Run the work on the connection; errors of the statement itself come through, all others as DatabaseAway."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         connection = await self.connect(timeout)
-        task = asyncio.ensure_future(work(connection))
+        task: asyncio.Task[T] = asyncio.ensure_future(_done(work(connection)))
+        self._begin(connection, task)
         # Cheaper than asyncio.wait, and unlike wait_for it does not wait for the cancelled task.
         ended: asyncio.Future[None] = loop.create_future()
         task.add_done_callback(lambda _: _end(ended))
@@ -45,11 +48,10 @@ class Link:
             await ended
         finally:
             timer.cancel()
-        if not task.done():
-            # Cancelling waits for the server; that is done behind the scenes, on a connection that nobody uses again.
-            self._connection = None if self._connection is connection else self._connection
-            task.add_done_callback(lambda _: _close_soon(connection))
-            task.cancel()
+            if not task.done():
+                # Cancelling waits for the server: done behind the scenes, on a connection that nobody uses again.
+                self.give_up(connection)
+        if not task.done() or task.cancelled():
             raise DatabaseAway("no answer in time")
         try:
             return task.result()
@@ -68,7 +70,7 @@ class Link:
     async def close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            await connection.close()
+            await _shut(connection, self._at_work.get(connection, set()))
 
     async def connect(self, timeout: float) -> Connection:
         """Return the connection, opened anew where it has to be."""
@@ -103,7 +105,37 @@ class Link:
         """Use this connection no more."""
         if self._connection is connection:
             self._connection = None
-        _close_soon(connection)
+        _close_soon(connection, self._at_work.get(connection, set()))
+
+    def _begin(self, connection: Connection, task: asyncio.Task[Any]) -> None:
+        tasks = self._at_work.setdefault(connection, set())
+        tasks.add(task)
+
+        def end(done: asyncio.Task[Any]) -> None:
+            tasks.discard(done)
+            if not tasks and self._at_work.get(connection) is tasks:
+                del self._at_work[connection]
+
+        task.add_done_callback(end)
+
+
+async def _done(work: Awaitable[T]) -> T:
+    return await work
+
+
+async def _shut(connection: Connection, at_work: set[asyncio.Task[Any]]) -> None:
+    """Close a connection when nobody waits on its socket any more: closed under a waiter, libuv aborts the process."""
+    tasks = [task for task in at_work if task is not asyncio.current_task()]
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=LETTING_GO)
+    if any(not task.done() for task in tasks) and not connection.closed:
+        # The server does not even answer the cancelling: then the socket is taken from the loop before it goes.
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(connection.pgconn.socket)
+        loop.remove_writer(connection.pgconn.socket)
+    await connection.close()
 
 
 def _end(ended: asyncio.Future[None]) -> None:
@@ -114,7 +146,7 @@ def _end(ended: asyncio.Future[None]) -> None:
 _closing: set[asyncio.Task[None]] = set()
 
 
-def _close_soon(connection: Connection) -> None:
-    task = asyncio.ensure_future(connection.close())
+def _close_soon(connection: Connection, at_work: set[asyncio.Task[Any]]) -> None:
+    task = asyncio.ensure_future(_shut(connection, at_work))
     _closing.add(task)
     task.add_done_callback(_closing.discard)

@@ -110,7 +110,9 @@ class Statement:
     def _time_out(self) -> None:
         # What we answer 451 must not be committed after all: the server is told, by a thread, as that may hang too.
         if not self.is_closed:
-            self._loop.run_in_executor(None, _cancel, self._pgconn.get_cancel())
+            # libpq refuses to make a request once it has dropped the socket; waiting ends all the same.
+            with suppress(psycopg.Error):
+                self._loop.run_in_executor(None, _cancel, self._pgconn.get_cancel())
         self._give_up(psycopg.OperationalError("no answer in time"))
 
     def _give_up(self, error: psycopg.Error) -> None:
