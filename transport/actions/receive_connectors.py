@@ -185,7 +185,6 @@ def ensure_default_receive_connectors(*, actor: Actor) -> None:
         bindings=["smtp"],
         auth_mechanisms=["tls"],
         permission_groups=["anonymous_users"],
-        protocol_logging_level=ReceiveConnector.LoggingLevel.VERBOSE,
     )
     client: dict[str, Any] = {
         "auth_mechanisms": ["tls", "basic_auth_require_tls"],
