@@ -113,7 +113,8 @@ def furnish(slug: str, secret: str) -> Furnished:
 def _suppressions(of: Furnished) -> list[models.Model]:
     # What is over by now is on no list.
     words = {"reply": of.secret, "reporting_mta": of.secret}
-    return [factories.make_suppressed_address(of.tenant, f"{of.secret}@nobody.example", **words)]
+    about = of.rows[Message].pk
+    return [factories.make_suppressed_address(of.tenant, f"{of.secret}@nobody.example", message_id=about, **words)]
 
 
 def _connectors(of: Furnished) -> list[models.Model]:
@@ -198,7 +199,7 @@ def _protocol_log(of: Furnished) -> list[models.Model]:
 
 # In order: a later maker finds the earlier ones' rows in `rows`.
 MAKERS: list[Callable[[Furnished], list[models.Model]]] = [
-    *(_connectors, _suppressions, _mail, _records, _grants, _history, _protocol_log),
+    *(_connectors, _mail, _suppressions, _records, _grants, _history, _protocol_log),
 ]
 
 

@@ -14,6 +14,7 @@ from tenants.actions.actor import SYSTEM
 from tenants.actions.audit import audit
 from tenants.actions.keys import create_api_key
 from tenants.actions.mailboxes import change_mailbox
+from tenants.identifiers import uuid7
 from tenants.models import AcceptedDomain, ConfigurationVersion, Membership
 from tenants.permissions import Permission, may
 from tests import factories
@@ -50,6 +51,9 @@ GET: dict[str, set[Permission]] = {
     "queue": VIEW,
     "tracking": VIEW,
     "tracking-timeline": ANY,
+    "protocol-log": VIEW,
+    "suppressions": VIEW,
+    "receive-connector-test": VIEW,
     "what-if": VIEW,
     "mail": MAIL,
     "mail-apps": MAIL,
@@ -103,6 +107,8 @@ POST: dict[str, set[Permission]] = {
     "send-connector-delete": CONFIGURE,
     "history-revert": CONFIGURE,
     "receive-connector-delete": CONFIGURE,
+    "receive-connector-password": CONFIGURE,
+    "suppression-release": STEER,
     "queue-act": STEER,
     "queue-message-act": STEER,
     "mail-app-revoke": MAIL,
@@ -136,6 +142,8 @@ def paths(contoso: Contoso, waiting: Delivery, silent_dns: None) -> Callable[[st
         "mailbox": [contoso.alice_mailbox.pk],
         "send-connector": [factories.make_send_connector(contoso.tenant, "*.x.example").pk],
         "receive-connector": [factories.make_receive_connector(contoso.tenant, remote_ranges=["192.0.2.1/32"]).pk],
+        "suppression": [factories.make_suppressed_address(contoso.tenant, "x@y.example").pk],
+        "protocol-log": [uuid7()],
         "queue": [waiting.queue_id],
         "tracking-timeline": [waiting.message_id],
         "mail": [letter.pk],

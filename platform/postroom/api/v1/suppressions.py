@@ -51,6 +51,7 @@ class SuppressionFilterSerializer(serializers.Serializer[Any]):
 class SuppressionViewSet(ReadViewSet[SuppressedAddress]):
     serializer_class = SuppressionSerializer
     queryset = SuppressedAddress.objects.none()
+    needs_to_read = Permission.VIEW
     needs_to_write = Permission.STEER_QUEUES
 
     @override
