@@ -12,7 +12,7 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import psycopg
@@ -142,13 +142,25 @@ def test_a_stop_under_load_loses_nothing(platform: PlatformProcess) -> None:
 def test_the_broker_may_forget_everything(platform: PlatformProcess) -> None:
     """CE1: the hints are gone, and whoever could have seen the mail by chance stood still."""
     eventually(lambda: not query(platform, "SELECT 1 FROM pg_stat_activity WHERE application_name = 'postroom drain'"))
-    with stopped(started_as(platform, "--queues")):
+    with ExitStack() as still:
+        eventually(lambda: stands_still(platform, still))
         with Load(platform, BOB) as load:
             load.wait_for(300)
         assert letters(platform, BOB).keys().isdisjoint(load.acknowledged)
         for queue in ("deliver", "sweep"):
             query(platform, "SELECT pgmq.purge_queue(%s)", queue, role="postroom_broker")
     assert_all_arrive(platform, load, BOB, within=SWEEP + 5)
+
+
+def stands_still(platform: PlatformProcess, still: ExitStack) -> bool:
+    """Stop the workers between two of their looks into the broker: in the middle of one they would hold its locks."""
+    with ExitStack() as attempt:
+        attempt.enter_context(stopped(started_as(platform, "--queues")))
+        locks = "SELECT 1 FROM pg_locks l JOIN pg_class c ON c.oid = l.relation WHERE starts_with(c.relname, 'q_')"
+        if query(platform, locks):
+            return False
+        still.enter_context(attempt.pop_all())
+    return True
 
 
 # What the tests share -------------------------------------------------------------------------------------
