@@ -22,7 +22,7 @@ from django.urls import reverse
 
 from tenants.actions.actor import SYSTEM
 from tenants.actions.keys import create_api_key
-from tenants.models import Tenant, User
+from tenants.models import Mailbox, Tenant, User
 from tests.walls.furnish import ROLES, Furnished, furnish, owned_models
 from tests.walls.routes import Route, all_routes, fill, leads_to
 from tests.walls.watch import Watch, undone
@@ -498,3 +498,12 @@ def test_a_key_opens_everything_that_names_its_own(far: Furnished) -> None:
             if "{" in template and route.key not in FOR_OPERATORS:
                 answer = Client().get(route.path(fill(template, far.names)), headers=headers)
                 assert answer.status_code in {200, 405}, (route.key, answer.status_code)
+
+
+def test_the_walk_would_see_a_leak_and_a_change(near: Furnished) -> None:
+    """The control: whoever walks over what is their own is caught both reading it and changing it."""
+    owner = Visitor(signed_in(near.people["owner"]), near, Watch(near))
+    with pytest.raises(AssertionError, match="shows"):
+        owner.call("GET", reverse("console:mailboxes"))
+    with pytest.raises(AssertionError, match="changed"), owner.leaving_no_trace("renaming"):
+        Mailbox.objects.filter(tenant=near.tenant).update(display_name="another")

@@ -134,7 +134,7 @@ def arrive(
         return Arriving(None, None, None, considered, "session.no_connector")
     door = choice.door if tenant is None else Door(listener.name, considered)
     if user:
-        return _logged_in(tenant, listener, address, user, sender, door, considered, table)
+        return _logged_in(_LogIn(tenant, listener, address, user, sender, door, considered), table)
     stranger = Client(Origin.ANONYMOUS, None, None, listener.name, address, listener.anonymous_rights, door)
     client = _relaying(stranger, table.relaying(listener, address), sender)
     relay = table.relays.get(client.relay_id) if client.relay_id is not None else None
@@ -147,50 +147,50 @@ def _relaying(stranger: Client, holdings: list[Holding], sender: str | None) -> 
     return decide_now(partial(relaying_client, stranger, holdings, _parsed(sender or "")))
 
 
-def _logged_in(
-    tenant: Tenant | None,
-    listener: Connector,
-    address: str,
-    user: str,
-    sender: str | None,
-    door: Door,
-    considered: tuple[Considered, ...],
-    table: ConnectorTable,
-) -> Arriving:
+@dataclass(frozen=True, slots=True)
+class _LogIn:
+    """Somebody who logs in at a listener, and what the answer needs to know."""
+
+    tenant: Tenant | None
+    listener: Connector
+    address: str
+    user: str
+    sender: str | None
+    door: Door
+    considered: tuple[Considered, ...]
+
+    def arriving(self, client: Client | None, relay: Connector | None = None, problem: str = "") -> Arriving:
+        return Arriving(client, self.listener, relay, self.considered, problem)
+
+
+def _logged_in(asked: _LogIn, table: ConnectorTable) -> Arriving:
+    listener = asked.listener
     if not listener.offers_auth:
-        return Arriving(None, listener, None, considered, "receive_connector.no_log_in_here")
-    if "@" not in user:
-        return _logged_in_as_machine(tenant, listener, address, user, sender, door, considered, table)
-    mailbox = _mailbox(tenant, user)
+        return asked.arriving(None, problem="receive_connector.no_log_in_here")
+    if "@" not in asked.user:
+        return _logged_in_as_machine(asked, table)
+    mailbox = _mailbox(asked.tenant, asked.user)
     if mailbox is None:
-        return Arriving(None, listener, None, considered, "auth.failed")
-    rights = listener.user_rights
-    client = Client(Origin.SUBMISSION, mailbox.tenant_id, mailbox.pk, listener.name, address, rights, door)
-    return Arriving(client, listener, None, considered)
+        return asked.arriving(None, problem="auth.failed")
+    name, rights = listener.name, listener.user_rights
+    return asked.arriving(
+        Client(Origin.SUBMISSION, mailbox.tenant_id, mailbox.pk, name, asked.address, rights, asked.door)
+    )
 
 
-def _logged_in_as_machine(
-    tenant: Tenant | None,
-    listener: Connector,
-    address: str,
-    user: str,
-    sender: str | None,
-    door: Door,
-    considered: tuple[Considered, ...],
-    table: ConnectorTable,
-) -> Arriving:
-    rows = ReceiveConnector.objects.filter(user_name=user.strip().lower(), enabled=True)
-    row = (rows.filter(tenant=tenant) if tenant is not None else rows).first()
+def _logged_in_as_machine(asked: _LogIn, table: ConnectorTable) -> Arriving:
+    rows = ReceiveConnector.objects.filter(user_name=asked.user.strip().lower(), enabled=True)
+    row = (rows.filter(tenant=asked.tenant) if asked.tenant is not None else rows).first()
     relay = table.relays.get(row.pk) if row is not None else None
     if relay is None:
-        return Arriving(None, listener, None, considered, "auth.failed")
+        return asked.arriving(None, problem="auth.failed")
     rights = relay.anonymous_rights
-    client = Client(Origin.RELAY, relay.tenant_id, None, relay.name, address, rights, door, relay.id)
-    if sender:
-        client = _relaying(client, [Holding(relay.relay_entry, None)], sender)
+    client = Client(Origin.RELAY, relay.tenant_id, None, relay.name, asked.address, rights, asked.door, relay.id)
+    if asked.sender:
+        client = _relaying(client, [Holding(relay.relay_entry, None)], asked.sender)
         if client.origin is not Origin.RELAY:
-            return Arriving(None, listener, relay, considered, "relay.not_as_this_sender")
-    return Arriving(client, listener, relay, considered)
+            return asked.arriving(None, relay, "relay.not_as_this_sender")
+    return asked.arriving(client, relay)
 
 
 def _mailbox(tenant: Tenant | None, user: str) -> Mailbox | None:

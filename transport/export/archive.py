@@ -19,6 +19,7 @@ from tenants.scope import scope
 from transport.export.configuration import configuration_json, in_batches
 from transport.export.mbox import entry
 from transport.models import MailboxBody, MailboxMessage
+from transport.sized import by_size
 
 LETTERS: Final = 50
 LETTER_BYTES: Final = 4 * 1024 * 1024  # of one batch; a letter that is larger comes alone
@@ -73,7 +74,7 @@ def archive(tenant_id: UUID) -> Iterator[bytes]:
 def mbox_of(mailbox: Mailbox) -> Iterator[bytes]:
     """Yield a mailbox's letters as an mbox, oldest first, each batch read in a scope of its own."""
     for rows in _letters(mailbox):
-        for some in _weighed(rows):
+        for some in by_size(rows, LETTER_BYTES):
             with scope(mailbox.tenant_id):
                 ids = {row.body_id for row in some}
                 bodies = dict(MailboxBody.objects.filter(pk__in=ids).values_list("pk", "content"))
@@ -108,20 +109,6 @@ def _letters(mailbox: Mailbox) -> Iterator[list[MailboxMessage]]:
             return
         yield batch
         after = batch[-1].uid
-
-
-def _weighed(rows: list[MailboxMessage]) -> Iterator[list[MailboxMessage]]:
-    """Split letters into groups that fit into memory together."""
-    group: list[MailboxMessage] = []
-    weight = 0
-    for row in rows:
-        if group and weight + row.size > LETTER_BYTES:
-            yield group
-            group, weight = [], 0
-        group.append(row)
-        weight += row.size
-    if group:
-        yield group
 
 
 def _member(target: zipfile.ZipFile, outlet: _Outlet, name: str, parts: Iterable[bytes]) -> Iterator[bytes]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -25,6 +24,7 @@ from transport.queue.notices import MAX_RETURNED
 from transport.queue.outcomes import QueueChange, Report, Result, Verdict, verdict_of, verdict_of_dns, verdict_of_hop
 from transport.queue.reroute import reroute_claim
 from transport.routing.retry import RetryClock
+from transport.sized import by_size
 
 logger = logging.getLogger(__name__)
 
@@ -132,7 +132,7 @@ class SmtpHop(Hop):
     async def _send_batch(self, opened: SmtpConnection, connector: Connector, batch: Claim, limit: int) -> list[Report]:
         """Send a batch, or as much of it as the connection lives to see."""
         reports: list[Report] = []
-        for chunk in _chunks(batch.messages[:limit]):
+        for chunk in by_size(batch.messages[:limit], CHUNK):
             async with self.connections.lend() as connection:
                 bodies = await load_bodies(connection, [message.id for message in chunk])
             for message in chunk:
@@ -208,17 +208,3 @@ def _result(delivery: ClaimedDelivery, verdict: Verdict, clock: RetryClock, at: 
     if verdict.status is not Outcome.TRANSIENT:
         return Result(delivery, verdict)
     return Result(delivery, verdict, clock.next_attempt(at, delivery.attempts + 1))
-
-
-def _chunks(messages: Iterable[ClaimedMessage]) -> Iterator[list[ClaimedMessage]]:
-    """Cut a batch so that little more than CHUNK octets of it are in memory at a time."""
-    chunk: list[ClaimedMessage] = []
-    size = 0
-    for message in messages:
-        if chunk and size + message.size > CHUNK:
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(message)
-        size += message.size
-    if chunk:
-        yield chunk

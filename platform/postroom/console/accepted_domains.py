@@ -16,10 +16,10 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from postroom.console.forms import ConsoleForm
-from postroom.console.paging import paginate
 from postroom.console.requests import ConsoleRequest, actor_of, needs, redirect_back, tenant_of, uses_network
 from postroom.explain import explain_problem
 from postroom.lab.records import publish_domain
+from postroom.paging import paginate
 from tenants.access import accepted_domains, one
 from tenants.actions.domains import change_accepted_domain, create_accepted_domain, delete_accepted_domain
 from tenants.models import AcceptedDomain

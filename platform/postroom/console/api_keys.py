@@ -15,8 +15,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from postroom.console.forms import ConsoleForm
-from postroom.console.paging import paginate
 from postroom.console.requests import ConsoleRequest, actor_of, allowed, forbidden, needs, tenant_of
+from postroom.paging import paginate
 from tenants.access import api_keys, one
 from tenants.actions.keys import create_api_key, revoke_api_key
 from tenants.models import Membership

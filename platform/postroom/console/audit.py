@@ -17,9 +17,9 @@ from django.utils.translation import gettext_lazy
 from postroom.audit_words import changes_of, headline, noun_label, summary
 from postroom.console.forms import ConsoleForm
 from postroom.console.objects import page_of
-from postroom.console.paging import paginate
 from postroom.console.requests import ConsoleRequest, actor_of, in_tenants_time_zone, needs
 from postroom.csv_file import csv_file
+from postroom.paging import paginate
 from tenants.access import audit_events, one
 from tenants.actions.audit import audit
 from tenants.audit_search import GROUPS, Filters, matching

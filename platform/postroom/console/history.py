@@ -21,9 +21,9 @@ from postroom.audit_words import ShownChange, headline, noun_label, shown_change
 from postroom.console.audit import MINUTES
 from postroom.console.forms import ConsoleForm
 from postroom.console.objects import page_of
-from postroom.console.paging import paginate
 from postroom.console.requests import ConsoleRequest, actor_of, allowed, in_tenants_time_zone, needs
 from postroom.explain import explain_problem
+from postroom.paging import paginate
 from tenants.access import one
 from tenants.actions.versions import current_object, kind_of, pending_changes, revert_to_version
 from tenants.history import Difference, compare, predecessors, versions, versions_of

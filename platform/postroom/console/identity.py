@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
-from django.core.exceptions import ValidationError
+from typing import Any
 
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy
+
+from postroom.console.forms import ConsoleForm
 from postroom.console.requests import ConsoleRequest
 from postroom.sign_in.adapters import AccountAdapter
 from tenants.problems import Problem
 from tenants.scope import no_tenant
+
+
+class OwnPasswordForm(ConsoleForm):
+    """Asks for one's own password once more; whoever has none is asked to have signed in lately instead."""
+
+    password = forms.CharField(
+        label=gettext_lazy("Your password"),
+        max_length=256,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        help_text=gettext_lazy("To be sure that it is you."),
+    )
+
+    def __init__(self, data: Any = None, *, has_password: bool) -> None:
+        super().__init__(data)
+        self.has_password = has_password
+        if not has_password:
+            del self.fields["password"]
 
 
 def check_who_it_is(request: ConsoleRequest, password: str | None) -> None:

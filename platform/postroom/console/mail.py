@@ -18,8 +18,8 @@ from django.utils.http import content_disposition_header, urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from postroom.console.paging import paginate
 from postroom.console.requests import ConsoleRequest, needs
+from postroom.paging import paginate
 from tenants.access import mailboxes_of, one
 from tenants.models import Mailbox
 from tenants.permissions import Permission

@@ -18,9 +18,9 @@ from django.views.decorators.http import require_POST
 from typing_extensions import override
 
 from postroom.console.forms import ConsoleForm
-from postroom.console.paging import paginate
 from postroom.console.requests import ConsoleRequest, actor_of, needs, redirect_back, tenant_of
 from postroom.explain import explain_problem
+from postroom.paging import paginate
 from tenants.access import accepted_domains, mailboxes, one, verifier_beside
 from tenants.actions.mailboxes import (
     AddressInput,

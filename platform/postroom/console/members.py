@@ -17,11 +17,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from postroom.console.forms import ConsoleForm
-from postroom.console.identity import check_who_it_is
-from postroom.console.paging import paginate
+from postroom.console.identity import OwnPasswordForm, check_who_it_is
 from postroom.console.requests import ConsoleRequest, actor_of, allowed, forbidden, needs, tenant_of
 from postroom.explain import explain_problem
 from postroom.membership_letters import SentInvitation, hand_over_and_tell, invite, invite_again
+from postroom.paging import paginate
 from tenants.access import invitations, live_keys_of, members, members_with_second_factor, one
 from tenants.actions.invitations import ROLES, revoke_invitation
 from tenants.actions.memberships import change_role, remove_member
@@ -76,22 +76,8 @@ class RoleForm(ConsoleForm):
         self.fields["role"].choices = role_choices(by_role, tuple(Membership.Role))  # type: ignore[attr-defined]
 
 
-class HandOverForm(ConsoleForm):
+class HandOverForm(OwnPasswordForm):
     problem_fields = {"member": ""}
-
-    password = forms.CharField(
-        label=gettext_lazy("Your password"),
-        max_length=256,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-        help_text=gettext_lazy("To be sure that it is you."),
-    )
-
-    def __init__(self, data: Any = None, *, has_password: bool) -> None:
-        super().__init__(data)
-        self.has_password = has_password
-        if not has_password:
-            del self.fields["password"]
 
 
 @never_cache

@@ -18,7 +18,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from postroom.console.forms import ConsoleForm
-from postroom.console.identity import check_who_it_is
+from postroom.console.identity import OwnPasswordForm, check_who_it_is
 from postroom.console.requests import ConsoleRequest, actor_of, needs, tenant_of
 from postroom.explain import explain_problem
 from postroom.lifecycle_letters import ask_deletion_and_tell, keep_tenant_and_tell
@@ -43,25 +43,12 @@ class OrganisationForm(ConsoleForm):
         self.fields["time_zone"].choices = [(zone, zone) for zone in zones]  # type: ignore[attr-defined]
 
 
-class DeletionForm(ConsoleForm):
+class DeletionForm(OwnPasswordForm):
     confirm = forms.CharField(
         label=gettext_lazy("Short name of the organisation"),
         max_length=63,
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}),
     )
-    password = forms.CharField(
-        label=gettext_lazy("Your password"),
-        max_length=256,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-        help_text=gettext_lazy("To be sure that it is you."),
-    )
-
-    def __init__(self, data: Any = None, *, has_password: bool) -> None:
-        super().__init__(data)
-        self.has_password = has_password
-        if not has_password:
-            del self.fields["password"]
 
 
 @needs(Permission.MANAGE_TENANT)

@@ -16,9 +16,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from postroom.console.paging import paginate, paginate_items
 from postroom.console.requests import ConsoleRequest, actor_of, needs, redirect_back
 from postroom.explain import explain, explain_problem
+from postroom.paging import paginate, paginate_items
 from tenants.access import one
 from tenants.permissions import Permission
 from tenants.problems import Problem

@@ -16,8 +16,8 @@ from django.views.decorators.http import require_POST
 from postroom.client_form import ClientFields
 from postroom.client_words import told
 from postroom.console.forms import ConsoleForm
-from postroom.console.paging import paginate
 from postroom.console.requests import ConsoleRequest, actor_of, needs, tenant_of
+from postroom.paging import paginate
 from tenants.access import one
 from tenants.permissions import Permission
 from tenants.problems import Problem

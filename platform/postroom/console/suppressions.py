@@ -13,9 +13,9 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from postroom.console.forms import ConsoleForm
-from postroom.console.paging import paginate
 from postroom.console.requests import ConsoleRequest, actor_of, needs
 from postroom.explain import explain
+from postroom.paging import paginate
 from tenants.access import one
 from tenants.permissions import Permission
 from transport.access import suppressed_addresses

@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from postroom.console.forms import ConsoleForm
-from postroom.console.paging import paginate
 from postroom.console.requests import ConsoleRequest, allowed, needs
+from postroom.paging import paginate
 from tenants.access import mailboxes_of
 from tenants.permissions import Permission
 from transport.access import messages, transcripts

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from typing_extensions import override
 
 from postroom.audit_words import ShownChange, changes_of, headline, sentence, shown_changes
-from postroom.operators.bases import ReadOnlyAdmin
+from postroom.operators.bases import ReadOnlyAdmin, Row
 from tenants.audit_search import GROUPS, Filters, matching
 from tenants.models import AuditEvent, ConfigurationVersion, Tenant
 from tenants.versioning import changes_between
@@ -58,6 +58,14 @@ def changes_table(changes: list[ShownChange]) -> SafeString | str:
     return format_html("<table><thead>{}</thead><tbody>{}</tbody></table>", head, body)
 
 
+def by_tenant(rows: QuerySet[Row], text: str) -> QuerySet[Row] | None:
+    """Return all rows for no text, a tenant's where the text is its slug, None for what has to be looked for."""
+    if not text:
+        return rows
+    tenant = Tenant.objects.filter(slug=text.lower()).first()
+    return rows.filter(tenant=tenant) if tenant is not None else None
+
+
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyAdmin[AuditEvent]):
     """Searched by how a name begins, a whole action, an address of a client or a tenant's slug: each by an index."""
@@ -76,11 +84,8 @@ class AuditEventAdmin(ReadOnlyAdmin[AuditEvent]):
         self, request: HttpRequest, queryset: QuerySet[AuditEvent], search_term: str
     ) -> tuple[QuerySet[AuditEvent], bool]:
         text = search_term.strip()
-        if not text:
-            return queryset, False
-        tenant = Tenant.objects.filter(slug=text.lower()).first()
-        if tenant is not None:
-            return queryset.filter(tenant=tenant), False
+        if (of_tenant := by_tenant(queryset, text)) is not None:
+            return of_tenant, False
         if "." in text and AuditEvent.objects.filter(noun=text.partition(".")[0], action=text).exists():
             return matching(queryset, Filters(action=text)), False
         by_object, by_actor = matching(queryset, Filters(object=text)), matching(queryset, Filters(actor=text))
@@ -127,11 +132,8 @@ class ConfigurationVersionAdmin(ReadOnlyAdmin[ConfigurationVersion]):
         self, request: HttpRequest, queryset: QuerySet[ConfigurationVersion], search_term: str
     ) -> tuple[QuerySet[ConfigurationVersion], bool]:
         text = search_term.strip()
-        if not text:
-            return queryset, False
-        tenant = Tenant.objects.filter(slug=text.lower()).first()
-        if tenant is not None:
-            return queryset.filter(tenant=tenant), False
+        if (of_tenant := by_tenant(queryset, text)) is not None:
+            return of_tenant, False
         try:
             return queryset.filter(object_id=UUID(text)), False
         except ValueError:

@@ -19,8 +19,8 @@ from django.views.decorators.http import require_POST
 
 from postroom.explain import explain_problem
 from postroom.operators.bases import actor_of
-from postroom.operators.paging import PAGE_SIZE, paged
 from postroom.operators.words import Told, query, title_of, told_groups
+from postroom.paging import PAGE_SIZE, paginate_by_id
 from tenants.problems import Problem
 from transport.actions.bulk import confirm_operation, preview_operation
 from transport.actions.queue import remove_message, resume_message, retry_message, suspend_message
@@ -82,7 +82,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "counted_at": counted_at(),
     }
     if by == "queue":
-        page = paged(request, partial(_queues, chosen), lambda row: row.pk)
+        page = paginate_by_id(request, partial(_queues, chosen))
         context |= {
             "page": page,
             "rows": [Told(row, title_of(row.reason, row.endpoint, row.next_hop_domain)) for row in page.rows],
@@ -105,7 +105,7 @@ def _queues(chosen: QueueFilter, after: UUID | None, limit: int) -> list[QueueFi
 def messages_of(request: HttpRequest) -> HttpResponse:
     """Show what is in one queue."""
     queue = _asked_for(request.GET.get("queue", ""))
-    page = paged(request, partial(_deliveries, queue), lambda row: row.pk)
+    page = paginate_by_id(request, partial(_deliveries, queue))
     rows = [
         Told(row, title_of(row.last_error_reason, row.last_error_endpoint, row.recipient.rpartition("@")[2]))
         for row in page.rows

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from postroom.operators.paging import paged
+from postroom.paging import paginate_by_id
 from tenants.models import Tenant
 from transport.models import EventId, Message, Source, TrackingEvent
 from transport.tracking.across import search_all
@@ -79,7 +79,7 @@ def index(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         tenant: Tenant | None = form.cleaned_data["tenant"]
         fetch = partial(_fetch, form.filters(), tenant.pk if tenant else None)
-        page = paged(request, fetch, lambda event: event.pk)
+        page = paginate_by_id(request, fetch)
     context = {"title": _("Message tracking"), "form": form, "page": page}
     return render(request, "admin/operators/tracking.html", {**admin.site.each_context(request), **context})
 

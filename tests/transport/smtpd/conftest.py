@@ -220,3 +220,18 @@ def make_server(tmp_path: Path, connectors: dict[str, ReceiveConnector]) -> Iter
 def server(alice: Contoso, make_server: Callable[..., Server]) -> Server:
     """A daemon with the usual listeners, for contoso."""
     return make_server()
+
+
+Limited = Callable[..., Server]
+
+
+@pytest.fixture
+def limited(connectors: dict[str, ReceiveConnector], server: Server) -> Limited:
+    """A daemon whose relay-in connector has these settings."""
+
+    def apply(**fields: Any) -> Server:
+        ReceiveConnector.objects.filter(pk=connectors["smtp"].pk).update(**fields)
+        server.reload()
+        return server
+
+    return apply

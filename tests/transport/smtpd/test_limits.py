@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from tests.transport.smtpd.conftest import CONTENT, Client, Server
+from tests.transport.smtpd.conftest import CONTENT, Client, Limited, Server
 from transport.models import Message, ReceiveConnector
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-Limited = Callable[..., Server]
-
-
-@pytest.fixture
-def limited(connectors: dict[str, ReceiveConnector], server: Server) -> Limited:
-    """A daemon whose relay-in connector has these settings."""
-
-    def apply(**fields: Any) -> Server:
-        ReceiveConnector.objects.filter(pk=connectors["smtp"].pk).update(**fields)
-        server.reload()
-        return server
-
-    return apply
 
 
 def test_content_above_the_limit_is_refused_at_its_end(limited: Limited) -> None:

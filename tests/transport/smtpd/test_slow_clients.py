@@ -4,32 +4,17 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
 from contextlib import ExitStack, closing
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from tests.transport.smtpd.conftest import CONTENT, Client, Server
+from tests.transport.smtpd.conftest import CONTENT, Client, Limited, Server
 from transport.models import Message, ReceiveConnector
 from transport.smtpd.pace import LEAST, WINDOW, Pace
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-Limited = Callable[..., Server]
-
-
-@pytest.fixture
-def limited(connectors: dict[str, ReceiveConnector], server: Server) -> Limited:
-    """A daemon whose relay-in connector has these settings."""
-
-    def apply(**fields: Any) -> Server:
-        ReceiveConnector.objects.filter(pk=connectors["smtp"].pk).update(**fields)
-        server.reload()
-        return server
-
-    return apply
 
 
 def drip(client: Client, raw: bytes, patience: float = 10.0) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
@@ -21,13 +22,15 @@ from postroom.api.v1.last_errors import LastErrorSerializer, last_error
 from postroom.api.viewsets import TENANT
 from tenants.access import one
 from tenants.permissions import Permission
-from transport.access import deliveries, message_source, messages, queues
+from transport.access import deliveries, message_source, messages, queued_message_keys, queues
 from transport.actions.queue import remove_message, resubmit_message, resume_message, retry_message, suspend_message
 from transport.models import Delivery
+from transport.queue.configuration import Configuration
 from transport.queue.listing import QueueError
-from transport.queue.obstacle import connector_facts
+from transport.tracking.timeline import facts_of_waiting
 
-PAGE: Final = 100
+PAGE: Final = 100  # messages
+RECIPIENTS: Final = 2_000  # of one page; a single message has fewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +83,18 @@ class QueuedMessageViewSet(ScopedView, ViewSet):  # type: ignore[misc]  # the mi
     )
     def list(self, request: Request) -> Response:
         """What waits, newest first; `queue` narrows to one queue."""
-        rows = deliveries(self.tenant_id).order_by("-message_id", "-queue_id", "-id")
-        if queue := request.query_params.get("queue", ""):
-            rows = rows.filter(queue=one(queues(self.tenant_id), queue))
-        if cursor := request.query_params.get("cursor", ""):
-            rows = rows.filter(message_id__lt=_uuid(cursor))
-        found = list(rows[: PAGE + 1])
-        more = len(found) > PAGE
-        groups = _grouped(found)
-        if more and len(groups) > 1:
-            groups = groups[:-1]  # the last one may be cut in half
-        following = request.build_absolute_uri(f"?cursor={groups[-1].rows[0].message_id}") if more else None
-        return Response({"next": following, "previous": None, "results": [as_json(group) for group in groups]})
+        query = request.query_params
+        queue = one(queues(self.tenant_id), query["queue"]).pk if query.get("queue") else None
+        after = _pair(query["cursor"]) if query.get("cursor") else None
+        keys = queued_message_keys(self.tenant_id, queue_id=queue, after=after, limit=PAGE + 1)
+        groups, is_cut = _page_of(self.tenant_id, keys[:PAGE])
+        following = None
+        if is_cut or len(keys) > PAGE:
+            kept = {"queue": str(queue)} if queue else {}
+            following = f"{request.build_absolute_uri(request.path)}?{urlencode(kept | {'cursor': groups[-1].id})}"
+        configuration = Configuration()
+        results = [as_json(group, configuration) for group in groups]
+        return Response({"next": following, "previous": None, "results": results})
 
     @extend_schema(parameters=[TENANT], responses=QueuedMessageSerializer)
     def retrieve(self, request: Request, pk: str) -> Response:
@@ -164,9 +167,20 @@ class QueuedMessageViewSet(ScopedView, ViewSet):  # type: ignore[misc]  # the mi
         return list(deliveries(self.tenant_id).filter(message_id=message_id, queue_id=queue_id).order_by("id"))
 
 
-def _uuid(cursor: str) -> UUID:
+def _page_of(tenant_id: UUID, keys: Sequence[tuple[UUID, UUID]]) -> tuple[list[QueuedMessage], bool]:
+    """Read the recipients of these messages; whether some of the messages have to wait for the next page."""
+    wanted = deliveries(tenant_id).filter(message_id__in={key[0] for key in keys})
+    rows = list(wanted.order_by("-message_id", "-queue_id", "id")[: RECIPIENTS + 1])
+    groups = [group for group in _grouped(rows) if (group.rows[0].message_id, group.rows[0].queue_id) in {*keys}]
+    is_cut = len(rows) > RECIPIENTS
+    # The last one may be cut in half.
+    return (groups[:-1] if is_cut and len(groups) > 1 else groups), is_cut
+
+
+def _pair(cursor: str) -> tuple[UUID, UUID]:
+    message_id, _, queue_id = cursor.partition(".")
     try:
-        return UUID(cursor)
+        return UUID(message_id), UUID(queue_id)
     except ValueError:
         raise serializers.ValidationError({"cursor": ["This is no cursor of ours."]}) from None
 
@@ -178,8 +192,9 @@ def _grouped(rows: Sequence[Delivery]) -> list[QueuedMessage]:
     return [QueuedMessage(tuple(group)) for group in groups.values()]
 
 
-def as_json(queued: QueuedMessage) -> dict[str, Any]:
-    row = queued.rows[0]
+def as_json(queued: QueuedMessage, configuration: Configuration | None = None) -> dict[str, Any]:
+    """Return the entry; one `configuration` serves all of a page, so that it is not loaded for each recipient."""
+    row, configuration = queued.rows[0], configuration or Configuration()
     return {
         "id": queued.id,
         "message_id": row.message_id,
@@ -190,11 +205,11 @@ def as_json(queued: QueuedMessage) -> dict[str, Any]:
         "subject": row.message.subject,
         "size": row.message.size,
         "received_at": row.message.received_at,
-        "recipients": [_recipient(row) for row in queued.rows],
+        "recipients": [_recipient(row, configuration) for row in queued.rows],
     }
 
 
-def _recipient(row: Delivery) -> dict[str, Any]:
+def _recipient(row: Delivery, configuration: Configuration) -> dict[str, Any]:
     error = QueueError(
         row.last_error_code,
         row.last_error_enhanced,
@@ -205,25 +220,7 @@ def _recipient(row: Delivery) -> dict[str, Any]:
         row.last_error_endpoint,
         row.last_error_at,
     )
-    facts = {
-        "recipient": row.recipient,
-        "domain": row.recipient.rpartition("@")[2],
-        "sender": row.message.sender,
-        "sender_domain": row.message.sender.rpartition("@")[2],
-        "mailbox_id": row.message.mailbox_id,
-        "size": row.message.size,
-        "endpoint": row.last_error_endpoint,
-        "host": row.last_error_endpoint,
-        "reply": row.last_error_peer_text,
-        "queue_id": row.queue_id,
-        **connector_facts(
-            row.last_error_reason,
-            row.tenant_id,
-            row.recipient,
-            connector_id=row.queue.connector_id,
-            size=row.message.size,
-        ),
-    }
+    facts = facts_of_waiting(row, row, row.message, configuration)
     return {
         "recipient": row.recipient,
         "status": row.state,

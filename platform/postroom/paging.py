@@ -49,6 +49,15 @@ def paginate_items(
     return _page(request, fetch(after, size + 1), size, key)
 
 
+def paginate_by_id(
+    request: HttpRequest, fetch: Callable[[UUID | None, int], Sequence[Row]], size: int = PAGE_SIZE
+) -> Page[Row]:
+    """Return a page of what `fetch(after, limit)` yields, where the last row's id alone says how it goes on."""
+    after = _decoded(request.GET.get("after", ""))
+    rows = fetch(UUID(str(after[-1])) if after else None, size + 1)
+    return _page(request, rows, size, lambda row: [row.pk])
+
+
 def _page(request: HttpRequest, found: Sequence[Item], size: int, key: Callable[[Item], list[Any]]) -> Page[Item]:
     query = {name: value for name, value in request.GET.items() if name != "after"}
     more = len(found) > size

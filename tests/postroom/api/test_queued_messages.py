@@ -1,0 +1,66 @@
+"""`queued-messages/`: every waiting message is on exactly one page, and a page costs what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from postroom.api.v1 import queued_messages
+from tests import factories
+from tests.conftest import Contoso
+from tests.postroom.api.conftest import Program
+from tests.transport.workers import send
+from transport.models import Delivery
+
+pytestmark = pytest.mark.django_db
+
+
+def entries(api: Program, **query: str) -> Iterator[dict[str, Any]]:
+    page = api.get("queued-messages/", **query).json()
+    while True:
+        yield from page["results"]
+        if page["next"] is None:
+            return
+        page = api.client.get(page["next"], headers=api.headers).json()
+
+
+@pytest.fixture
+def waiting(contoso: Contoso, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five messages, each to people behind three next hops, on pages of two."""
+    factories.make_send_connector(contoso.tenant, "*", enabled=False)
+    factories.make_send_connector(contoso.tenant, "*.example", name="Partners")
+    monkeypatch.setattr(queued_messages, "PAGE", 2)
+    for _ in range(5):
+        send(contoso.alice_mailbox, "a@one.example", "b@one.example", "c@two.example", "d@elsewhere.net")
+
+
+@pytest.mark.parametrize("most", [2_000, 3])
+def test_every_message_is_on_one_page_with_all_its_recipients(
+    waiting: None, api: Program, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(queued_messages, "RECIPIENTS", most)
+    found = [*entries(api)]
+    assert len({entry["id"] for entry in found}) == len(found) == 15
+    assert sum(len(entry["recipients"]) for entry in found) == Delivery.objects.count() == 20
+    assert [entry["message_id"] for entry in found] == sorted((entry["message_id"] for entry in found), reverse=True)
+
+
+def test_the_list_of_one_queue_goes_on_within_it(waiting: None, api: Program) -> None:
+    queue = Delivery.objects.filter(recipient="c@two.example").values_list("queue_id", flat=True)[0]
+    found = [*entries(api, queue=str(queue))]
+    assert [[one["recipient"] for one in entry["recipients"]] for entry in found] == [["c@two.example"]] * 5
+
+
+def test_a_page_asks_as_much_for_one_as_for_many(
+    waiting: None, api: Program, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    monkeypatch.setattr(queued_messages, "PAGE", 100)
+    with django_assert_max_num_queries(18):
+        assert len(api.get("queued-messages/").json()["results"]) == 15
+
+
+def test_a_cursor_that_is_none_is_told(api: Program) -> None:
+    assert api.get("queued-messages/", cursor="nonsense").status_code == 400
