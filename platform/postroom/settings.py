@@ -157,6 +157,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CELERY_BROKER_URL = env_secret("CELERY_BROKER_URL") or ("memory://" if TESTING else "pgmq://localhost")
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {}
 if CELERY_BROKER_URL.startswith("pgmq:"):
+    CELERY_BROKER_TRANSPORT = "postroom.broker_transport.Transport"
     _broker = _conninfo("broker")
     _broker_role = _broker.pop("role", "")
     CELERY_BROKER_TRANSPORT_OPTIONS = {
