@@ -48,6 +48,11 @@ class Statement:
     def is_closed(self) -> bool:
         return self._socket < 0
 
+    @property
+    def _is_lost(self) -> bool:
+        # libpq drops a broken socket by itself, and the loop never hears of it. The status is an int: ==, not is.
+        return self._pgconn.transaction_status == TransactionStatus.UNKNOWN
+
     async def execute(self, values: Sequence[Buffer], timeout: float) -> None:
         """Run it; on the autocommitting connection, what it did is committed when this returns."""
         assert self._waiting is None, "one at a time"
@@ -57,10 +62,12 @@ class Statement:
         try:
             self._pgconn.send_query_prepared(_NAME.encode(), values, _FORMATS)
             self._flush()
+            if self._is_lost:
+                raise psycopg.OperationalError("the connection was lost while sending")
             await self._waiting
-        except psycopg.OperationalError as error:
-            if self._pgconn.transaction_status is TransactionStatus.UNKNOWN:
-                self._give_up(error)
+        except psycopg.OperationalError:
+            if self._is_lost:
+                self.close()
             raise
         finally:
             timer.cancel()
