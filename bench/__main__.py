@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from bench.accept import accept
+from bench.drain import claims, drain, neighbour
 from bench.idle import idle
 from bench.kill import ROUNDS, kill_bench
 from bench.latency import latency
@@ -17,6 +18,7 @@ from bench.machine import describe
 from bench.mailbox import mailbox
 from bench.operators import operators
 from bench.relay import relay
+from bench.spread import spread
 from bench.table import Row, print_table
 from bench.trial import trial
 
@@ -27,6 +29,10 @@ BENCHMARKS = {
     "mailbox": mailbox,
     "latency": latency,
     "idle": idle,
+    "spread": spread,
+    "drain": drain,
+    "neighbour": neighbour,
+    "claims": claims,
     "lookup": lookup,
 }
 LISTS, KILL = "operators", "kill"

@@ -24,6 +24,14 @@ class Database:
             "UPDATE transport_queue SET suspended = %s WHERE delivery_type = 'smtp_delivery_to_mailbox'", [held]
         )
 
+    def hold_hop(self, domain: str, *, held: bool) -> None:
+        """Suspend or resume the queue of one connector, named like the domain."""
+        self._connection.execute(
+            "UPDATE transport_queue q SET suspended = %s FROM transport_sendconnector c "
+            "WHERE c.id = q.connector_id AND c.name = %s",
+            [held, domain],
+        )
+
     def count(self, table: str) -> int:
         query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(f"transport_{table}"))
         row = self._connection.execute(query).fetchone()

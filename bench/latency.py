@@ -27,12 +27,12 @@ def latency(trial: Trial) -> list[Row]:
     ]
 
 
-def one(trial: Trial, port: int) -> float:
+def one(trial: Trial, port: int, *, sender: str = SENDER, recipient: str = RECIPIENT) -> float:
     """Return the milliseconds that one message took after it was acknowledged."""
     token = uuid4().hex
     with smtplib.SMTP("127.0.0.1", port, local_hostname="client.example", timeout=20) as client:
-        content = f"From: {SENDER}\r\nTo: {RECIPIENT}\r\nSubject: {token}\r\n\r\nHello.\r\n"
-        client.sendmail(SENDER, [RECIPIENT], content)
+        content = f"From: {sender}\r\nTo: {recipient}\r\nSubject: {token}\r\n\r\nHello.\r\n"
+        client.sendmail(sender, [recipient], content)
         acknowledged = time.monotonic()
     return max(0.0, trial.timing.wait_for(token) - acknowledged) * 1000
 

@@ -55,16 +55,16 @@ def offer(load: Load, *, port: int, sender: str, recipient: str) -> float:
 class Sink:
     """A next hop that takes everything and counts it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port("127.0.0.1")
-        self._counters = folder / "smtp-sink"
+    def __init__(self, folder: Path, *, address: str = "127.0.0.1") -> None:
+        self.port = free_port(address)
+        self._address = address
+        self._counters = folder / f"smtp-sink-{self.port}"
 
     def __enter__(self) -> Self:
         account = ["-u", "nobody"] if os.geteuid() == 0 else []
         with self._counters.open("wb") as output:
-            self._process = subprocess.Popen(
-                ["smtp-sink", *account, "-c", "-h", "sink.example", f"127.0.0.1:{self.port}", "1000"], stdout=output
-            )
+            command = ["smtp-sink", *account, "-c", "-h", "sink.example", f"{self._address}:{self.port}", "1000"]
+            self._process = subprocess.Popen(command, stdout=output)
         wait_until(lambda: greets("127.0.0.1", self.port), "smtp-sink does not answer")
         return self
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from bench.cpu import seconds, tree
 from bench.database import Database
 from bench.load import Load, LoadFailed, Sink
+from bench.names import DESTINATIONS, SPREAD, Names, address_of
 from bench.table import Row
 from bench.timing import TimingSink
 from tests.platform_process import ROOT, PlatformProcess
@@ -21,7 +22,8 @@ from tests.system.postfix import DOMAIN as POSTFIX_DOMAIN
 from tests.system.postfix import Postfix
 
 OUR_DOMAIN = "bench.example"
-FAR, TIMED = "far.example", "timed.example"
+WIDE = "0.0.0.0"  # noqa: S104 - a sink that is there on each address of loopback
+FAR, TIMED, NEAR = "far.example", "timed.example", "near.example"
 HELD = f"held@{POSTFIX_DOMAIN}"
 
 Seconds = Callable[[Load], float]
@@ -32,6 +34,7 @@ class Trial:
     ours: PlatformProcess
     postfix: Postfix
     sink: Sink
+    wide_sink: Sink  # behind all addresses of loopback
     timing: TimingSink
     database: Database
     rounds: int
@@ -87,29 +90,36 @@ def trial(environment: Mapping[str, str], *, rounds: int, factor: float) -> Iter
         "POSTROOM_LAB": "0",
         "POSTROOM_DEMO": "0",
         "POSTROOM_HOSTNAME": f"mail.{OUR_DOMAIN}",
-        "POSTROOM_PRIVATE_NETWORKS": "127.0.0.1/32",
+        "POSTROOM_PRIVATE_NETWORKS": "127.0.0.0/16",
         "POSTROOM_LOG_LEVEL": "WARNING",
     }
     with (
         tempfile.TemporaryDirectory(prefix="postroom-bench-") as folder,
         Sink(Path(folder)) as sink,
+        Sink(Path(folder), address=WIDE) as wide_sink,
+        Names() as names,
         TimingSink() as timing,
-        PlatformProcess(options=["--no-lab", "--no-demo"], environment={**own, **environment}) as ours,
-        Postfix(settings=_postfix_settings(sink.port, timing.port)) as postfix,
+        PlatformProcess(
+            options=["--no-lab", "--no-demo"], environment={**own, "POSTROOM_DNS_SERVERS": names.server, **environment}
+        ) as ours,
+        Postfix(settings=_postfix_settings(sink.port, timing.port, wide_sink.port)) as postfix,
     ):
-        _prepare(ours, sink.port, timing.port)
+        _prepare(ours, sink.port, timing.port, wide_sink.port)
         with closing(Database((ours.data_dir / "database-url").read_text().strip())) as database:
             try:
-                yield Trial(ours, postfix, sink, timing, database, rounds, factor)
+                yield Trial(ours, postfix, sink, wide_sink, timing, database, rounds, factor)
             except LoadFailed as failure:
                 sys.exit(f"{failure}\nThe platform's last lines:\n" + "\n".join(ours.output.splitlines()[-30:]))
 
 
-def _postfix_settings(sink_port: int, timing_port: int) -> dict[str, str]:
+def _postfix_settings(sink_port: int, timing_port: int, wide_port: int) -> dict[str, str]:
+    spread = [f"d{number}.{SPREAD}=smtp:[{address_of(number)}]:{wide_port}" for number in range(DESTINATIONS)]
+    timed = [f"{domain}=smtp:[127.0.0.1]:{timing_port}" for domain in (TIMED, NEAR)]
+    held = ", ".join(f"{address}=HOLD" for address in (HELD, f"held@{FAR}"))
     return {
         "relayhost": f"[127.0.0.1]:{sink_port}",
-        "transport_maps": f"inline:{{{TIMED}=smtp:[127.0.0.1]:{timing_port}}}",
-        "smtpd_recipient_restrictions": f"check_recipient_access inline:{{{HELD}=HOLD}}, permit_mynetworks, reject",
+        "transport_maps": f"inline:{{{', '.join([*timed, *spread])}}}",
+        "smtpd_recipient_restrictions": f"check_recipient_access inline:{{{held}}}, permit_mynetworks, reject",
     }
 
 

@@ -125,6 +125,12 @@ class Postfix:
             env=environment(),
         )
 
+    def release(self) -> None:
+        """Let go what is on hold, and try it at once."""
+        command = [*as_root(), "postsuper", "-c", str(self.config), "-H", "ALL"]
+        subprocess.run(command, check=True, capture_output=True, env=environment())
+        self.flush()
+
     def _write(self) -> None:
         self.folder.chmod(0o755)
         for name in ("config", "queue", "data", "mail"):
