@@ -168,6 +168,16 @@ REASONS: Final = (
         (CONTACT_PEER,),
     ),
     Reason(
+        "peer.malware",
+        Side.SENDER,
+        _("{host} takes the message for harmful"),
+        _(
+            "A scanner at the peer found malware, or a kind of attachment that it lets nobody send. Check the files "
+            "and the computer they come from; send harmless ones by a link."
+        ),
+        (CONTACT_PEER,),
+    ),
+    Reason(
         "peer.policy",
         Side.PEER,
         _("{host} refuses the message by its own rules"),
