@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -59,12 +60,23 @@ class Crowd:
 
     def leave(self, session: Session, connector: Connector, address: str) -> None:
         self._forget(session, connector, address)
-        waiting = self._waiting.get(connector.id)
         # The place goes from hand to hand: whoever comes just now does not take it from those who wait.
-        if waiting and self._by_connector[connector.id] <= connector.max_connections:
-            waiting.popleft().set_result(None)
+        heir = self._next_in_line(connector)
+        if heir is not None:
+            heir.set_result(None)
         else:
             self._by_connector[connector.id] -= 1
+
+    def _next_in_line(self, connector: Connector) -> asyncio.Future[None] | None:
+        """Return whose turn it is; who gave up in this very moment is passed over."""
+        if self._by_connector[connector.id] > connector.max_connections:
+            return None
+        waiting = self._waiting.get(connector.id) or deque()
+        while waiting:
+            place = waiting.popleft()
+            if not place.done():
+                return place
+        return None
 
     def _forget(self, session: Session, connector: Connector, address: str) -> None:
         key = (connector.id, source_of(address))
@@ -84,7 +96,8 @@ class Crowd:
                 await place
         except TimeoutError:
             if place.cancelled() or not place.done():
-                waiting.remove(place)
+                with suppress(ValueError):  # whoever left in the meantime has passed us over
+                    waiting.remove(place)
                 return False
         return True
 

@@ -174,6 +174,9 @@ class Session(Protocol):
         if not await crowd.enter(self, connector, self.address):
             self.end(replies.NO_PLACE)
         self._has_entered = True
+        if self._ended.done():  # reset while it waited: nobody else gives its place back
+            self.left()
+            raise ConnectionEnded
         if connector.is_logged:
             listener = str(Binding(plain_address(self._local[0]), self._local[1]))
             self.dialogue = Dialogue(self.service.ledger, connector, self.address, listener, self.loop.time())

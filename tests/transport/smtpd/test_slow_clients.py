@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import time
 from contextlib import ExitStack, closing
 from datetime import timedelta
@@ -125,6 +126,21 @@ def test_a_place_that_becomes_free_goes_to_who_waits(limited: Limited) -> None:
         assert again.greeting.startswith("220")
 
 
+def test_who_is_reset_while_waiting_for_a_place_takes_none_with_it(limited: Limited) -> None:
+    server = limited(max_inbound_connections=1)
+    crowd = server.daemon.service.crowd
+    first = server.connect()
+    waiting = Waiting(server)
+    server.wait_until(lambda: len(crowd.sessions) == 2)
+    waiting.reset()
+    server.wait_until(lambda: any(session.stream is None for session in [*crowd.sessions]))
+    assert first.say("QUIT").startswith("221")
+    first.__exit__()
+    with server.connect() as again:
+        assert again.greeting.startswith("220")
+    server.wait_until(lambda: not crowd.sessions)
+
+
 class Waiting:
     """A connection whose greeting is not waited for."""
 
@@ -135,6 +151,10 @@ class Waiting:
         return self._socket.recv(1000).decode()
 
     def close(self) -> None:
+        self._socket.close()
+
+    def reset(self) -> None:
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
 
 
