@@ -6,21 +6,19 @@ Authentication-Results could make every reader believe that we had checked it (R
 
 from __future__ import annotations
 
-from transport.message.header import Field, iter_fields, read_header_block
+from transport.message.header import Field, field_of, logical_lines, read_header_block
 
 
 def without_forged_fields(content: bytes, hostname: str, limit: int) -> bytes:
     """Return the message without the fields that nobody but us may write; all other bytes stay as they are."""
     block = read_header_block(content, limit)
-    # Only whole fields as they stand: what cannot be found again in the block is left alone.
-    kept, rest = [], block
-    for field in iter_fields(block):
-        before, found, after = rest.partition(field.raw)
-        if not found:
-            continue
-        kept.append(before if is_forged(field, hostname) else before + found)
-        rest = after
-    return b"".join(kept) + rest + content[len(block) :]
+    kept = [line for line in logical_lines(block) if not _is_forged_line(line, hostname)]
+    return b"".join(kept) + content[len(block) :]
+
+
+def _is_forged_line(line: bytes, hostname: str) -> bool:
+    field = field_of(line)
+    return field is not None and is_forged(field, hostname)
 
 
 def is_forged(field: Field, hostname: str) -> bool:

@@ -24,6 +24,7 @@ TEXT_LIMIT: Final = 1_000
 MAX_ADDRESS_FIELDS: Final = 20
 
 _LOGICAL_LINE = re.compile(rb"[^\n]*\n(?:[ \t][^\n]*\n)*+")
+_WHOLE_LINE = re.compile(rb"[^\n]*\n(?:[ \t][^\n]*\n)*+(?:[ \t][^\n]*\Z)?|[^\n]+\Z")  # the last one may have no end
 _NAME = re.compile(rb"[!-9;-~]+\Z")
 _FOLD = re.compile(rb"[\r\n]+")
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,995}>")
@@ -108,6 +109,18 @@ def iter_fields(block: bytes) -> Iterator[Field]:
             yield Field(name, raw)
 
 
+def logical_lines(block: bytes) -> Iterator[bytes]:
+    """Yield each line with those that continue it, however many there are; together they are the block."""
+    return (match[0] for match in _WHOLE_LINE.finditer(block))
+
+
+def field_of(line: bytes) -> Field | None:
+    """Return the field that a logical line holds, as leniently read as by `iter_fields`; None where it holds none."""
+    name, colon, _ = line.partition(b":")
+    name = name.strip(b" \t\r\n")
+    return Field(name, line) if colon and _NAME.match(name) else None
+
+
 def _named_lines(block: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield what stands before the first colon of each logical line, and the line; it need not be a field's name."""
     if block and not block.endswith(b"\n"):
@@ -133,6 +146,7 @@ def digest(content: bytes, limit: int = HEADER_LIMIT) -> HeaderDigest:
     from_fields = found.get(b"from", ())
     senders = _mailboxes(found.get(b"sender", ()))
     authors = _mailboxes(from_fields)
+    is_truncated = len(block) >= limit or block.count(b"\n") > MAX_FIELDS
     received = found.get(b"received", ())
     return HeaderDigest(
         message_id=_message_id(found.get(b"message-id", ())),
@@ -149,8 +163,9 @@ def digest(content: bytes, limit: int = HEADER_LIMIT) -> HeaderDigest:
         received_count=len(received),
         received_by=tuple(host for field in received if (host := _received_by(field.raw))),
         header_size=len(block),
-        has_guarded_fields=has_guarded_fields,
-        is_truncated=len(block) >= limit or block.count(b"\n") > MAX_FIELDS,
+        # Where not all of it was read, there may be some.
+        has_guarded_fields=has_guarded_fields or is_truncated,
+        is_truncated=is_truncated,
     )
 
 

@@ -48,6 +48,33 @@ def test_what_is_not_ours_stays(honest: bytes) -> None:
     assert without_forged_fields(content, HOST, 65_536) == content
 
 
+FORGED = b"Authentication-Results: mail.contoso.example; dmarc=pass\r\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"X:\r\n" * 12_000, b""),
+        (b"Subject: x\r\nno field " + FORGED + b"nor this " + FORGED + FORGED, b""),
+        (b"From: a@b.example\r\n", b"X: y"),
+    ],
+    ids=["behind very many fields", "behind lines that hold its words", "in a header without an end"],
+)
+def test_a_forged_field_cannot_hide(before: bytes, after: bytes) -> None:
+    content = before + FORGED + after
+    assert digest(content).has_guarded_fields
+    left = without_forged_fields(content, HOST, 131_072)
+    assert left == before.replace(FORGED + FORGED, FORGED) + after
+
+
+def test_a_last_field_without_an_end_goes_too() -> None:
+    before = b"From: a@b.example\r\n"
+    assert without_forged_fields(before + FORGED.rstrip(), HOST, 65_536) == before
+    assert without_forged_fields(before + FORGED + b"X: y", HOST, 65_536) == before + b"X: y"
+    assert without_forged_fields(FORGED.rstrip(), HOST, 65_536) == b""
+    assert without_forged_fields(before + FORGED + b"\tfolded", HOST, 65_536) == before
+
+
 def test_a_message_that_is_all_body_or_all_header_survives() -> None:
     assert without_forged_fields(BODY, HOST, 65_536) == BODY
     assert without_forged_fields(b"", HOST, 65_536) == b""
