@@ -54,6 +54,7 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "message.resubmit": _("{actor} had the message {object} routed again"),
     "receive_connector.renew_password": _("{actor} gave the receive connector {object} a new password"),
     "receive_connector.withdraw_password": _("{actor} took the log-in of the receive connector {object} away"),
+    "send_connector.validate": _("{actor} validated the send connector {object}"),
     "receive_connector.approve": _("{actor} approved the address ranges of the receive connector {object}"),
 }
 NOUNS: Final[dict[str, str | Promise]] = {
@@ -94,8 +95,10 @@ FIELDS: Final[dict[str, str | Promise]] = {
     "owner": _("owner"),
     "password": _("password"),
     "queue": _("queue"),
+    "recipient": _("recipient"),
     "resolvable": _("found in DNS"),
     "smart_hosts": _("smart hosts"),
+    "test_message": _("test message sent"),
     "verified": _("verified"),
     "with_ndr": _("sender told"),
 }

@@ -8,6 +8,7 @@ from django.core.cache import cache
 from tenants.models import AcceptedDomain
 from transport.checks.domain_dns import Findings, wanted_records
 from transport.checks.facts import LiveFindings
+from transport.delivery.walk import Walk
 
 
 @pytest.fixture
@@ -19,6 +20,7 @@ def silent_dns(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for where in ("transport.checks.domain_dns", "postroom.api.v1.accepted_domains"):
         monkeypatch.setattr(f"{where}.look_up_domain", nothing)
+    monkeypatch.setattr("transport.checks.send_connector.walk_plan", lambda _: (Walk(()), 0))
     for where in ("postroom.console.overview", "transport.checks.mail_flow"):
         monkeypatch.setattr(f"{where}.look_up_findings", lambda _: LiveFindings())
     cache.clear()

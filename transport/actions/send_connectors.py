@@ -22,6 +22,7 @@ from tenants.secrets import encrypt
 from tenants.versioning import Picture, Restoration, VersionedType, register
 from tenants.wakeups import configuration_changed
 from transport.actions.bounds import SEND, check_bounds
+from transport.actions.loops import is_our_listener
 from transport.actions.queue import hurry_queues_of
 from transport.delivery.ssrf import is_forbidden_address
 from transport.models import AddressSpace, SendConnector, SmartHost
@@ -186,6 +187,14 @@ def _write(
     _check_whole(connector)
 
 
+def _refuse_loops(connector: SendConnector) -> None:
+    """Refuse a smart host that is a listener of ours: what goes there would come in again."""
+    for row in connector.smart_hosts.all():
+        port = row.port or connector.port
+        if is_our_listener(row.host, port):
+            raise Problem("connector.loop", field="smart_hosts", host=f"{row.host}:{port}")
+
+
 def _write_spaces(connector: SendConnector, spaces: Sequence[SpaceInput]) -> None:
     if not spaces:
         raise Problem("connector.no_space", field="address_spaces")
@@ -215,6 +224,8 @@ def _write_hosts(connector: SendConnector, hosts: Sequence[HostInput]) -> None:
 
 def _check_whole(connector: SendConnector) -> None:
     """Check what no single field says."""
+    if connector.routing == SendConnector.Routing.SMART_HOSTS:
+        _refuse_loops(connector)
     if connector.routing == SendConnector.Routing.SMART_HOSTS and not connector.smart_hosts.exists():
         raise Problem("connector.no_smart_host", field="smart_hosts")
     needs_secret = connector.auth != SendConnector.Auth.NONE

@@ -12,7 +12,7 @@ from transport.delivery.commands import DATA, QUIT, RSET, Extensions
 from transport.delivery.options import Endpoint, HopOptions
 from transport.delivery.outcome import Outcome, OutgoingMessage, Phase, RecipientOutcome, TlsFacts
 from transport.delivery.transaction import END_OF_DATA, NO_FINAL_REPLY, Transaction
-from transport.delivery.transcript import TranscriptLine
+from transport.delivery.transcript import Stage, TranscriptLine
 from transport.delivery.wire import CHUNK, Wire, WireTrouble
 from transport.message.reply import Reply
 
@@ -45,6 +45,10 @@ class SmtpConnection:
     def transcript(self) -> tuple[TranscriptLine, ...]:
         return self._wire.transcript.lines()
 
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        return self._wire.transcript.stages()
+
     async def send(self, message: OutgoingMessage) -> list[RecipientOutcome]:
         """Send one message and return one outcome per recipient, in order. Raises nothing but CancelledError."""
         transaction = self._begin(message)
@@ -70,9 +74,32 @@ class SmtpConnection:
             if current is not None and current.is_sent:
                 self.abort()
 
+    async def rehearse(self, message: OutgoingMessage, *, deliver: bool) -> list[RecipientOutcome]:
+        """Go through a transaction a command at a time, for somebody who watches.
+
+        Unless `deliver` says so the peer gets no content: who was taken at RCPT is settled by that reply, and the
+        transaction is taken back. Raises nothing but CancelledError.
+        """
+        self._pipelining = False
+        transaction = self._begin(message)
+        if deliver or not transaction.open:
+            await self._run(transaction, None)
+            return transaction.outcomes()
+        try:
+            self._require_silence()
+            await self._announce(transaction)
+            transaction.settle_accepted()
+            self._needs_reset = False
+            await self._reply_to(RSET, Phase.QUIT)
+        except WireTrouble as trouble:
+            self._is_usable = False
+            transaction.settle_open(trouble.reply, transaction.phase, trouble.reason_code, Outcome.TRANSIENT)
+        return transaction.outcomes()
+
     async def quit(self) -> None:
         """Say goodbye if the peer still listens, and close; takes at most the quit time limit twice."""
         if self.is_usable:
+            self._wire.transcript.enter(Phase.QUIT)
             with suppress(WireTrouble):
                 await self._wire.ask(QUIT, self._timeouts.quit)
         self._is_usable = False
@@ -135,6 +162,13 @@ class SmtpConnection:
 
     async def _envelope(self, transaction: Transaction) -> bool:
         """Go through MAIL, RCPT and DATA; returns whether the peer waits for the content of somebody's message."""
+        if not await self._announce(transaction):
+            return False
+        transaction.phase = Phase.DATA
+        return await self._is_go_ahead(transaction, await self._reply_to(DATA, Phase.DATA))
+
+    async def _announce(self, transaction: Transaction) -> bool:
+        """Go through MAIL and RCPT; returns whether DATA comes next, which in a group has gone out already."""
         recipients = list(transaction.open)
         self._envelope_deadline = self._wire.now() + self._envelope_limit(len(recipients))
         if self._pipelining:
@@ -150,10 +184,7 @@ class SmtpConnection:
         for recipient, line in zip(recipients, transaction.rcpt_lines, strict=True):
             transaction.phase = Phase.RCPT
             transaction.judge_recipient(recipient, await self._reply_to(line, Phase.RCPT))
-        if not transaction.accepted and not self._pipelining:
-            return False
-        transaction.phase = Phase.DATA
-        return await self._is_go_ahead(transaction, await self._reply_to(DATA, Phase.DATA))
+        return bool(transaction.accepted) or self._pipelining
 
     def _envelope_limit(self, recipients: int) -> float:
         return self._timeouts.envelope + self._timeouts.recipient * recipients
@@ -171,6 +202,7 @@ class SmtpConnection:
         """Return the reply to a command, which a group has sent already. RFC 5321 3.8: a 421 ends everything."""
         wire = self._wire
         if not self._pipelining:
+            wire.transcript.enter(phase)
             wire.write(command)
         if not wire.replies:
             await wire.wait_for(1, self._envelope_deadline - wire.now())

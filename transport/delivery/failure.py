@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from transport.delivery.options import Endpoint
 from transport.delivery.outcome import Phase
-from transport.delivery.transcript import TranscriptLine
+from transport.delivery.transcript import Stage, TranscriptLine
 from transport.message.reply import Reply
 
 # Reason codes of attempts that would go the same way next time.
@@ -24,6 +24,7 @@ class Attempt:
     reason_code: str
     from_peer: bool
     transcript: tuple[TranscriptLine, ...] = ()
+    stages: tuple[Stage, ...] = ()
 
     @property
     def text(self) -> str:

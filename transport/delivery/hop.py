@@ -50,6 +50,16 @@ async def open_connection(hosts: Sequence[Endpoint], options: HopOptions) -> Smt
     raise HopFailure(attempts)
 
 
+async def open_endpoint(endpoint: Endpoint, options: HopOptions) -> SmtpConnection:
+    """Try one endpoint alone; raises AttemptFailed."""
+    opening = _Opening(endpoint, options)
+    try:
+        async with asyncio.timeout(options.timeouts.opening):
+            return await _open_or_fall_back(opening)
+    except TimeoutError:
+        raise AttemptFailed(opening.attempt(TIMED_OUT, "peer.timeout")) from None
+
+
 async def _open_or_fall_back(opening: _Opening) -> SmtpConnection:
     try:
         return await opening.run()
@@ -73,7 +83,12 @@ class _Opening:
         self._wire = Wire(self._transcript)
 
     def attempt(self, reply: Reply, reason_code: str, from_peer: bool = False) -> Attempt:
-        return Attempt(self.endpoint, self._phase, reply, reason_code, from_peer, self._transcript.lines())
+        said = self._transcript
+        return Attempt(self.endpoint, self._phase, reply, reason_code, from_peer, said.lines(), said.stages())
+
+    def _enter(self, phase: Phase) -> None:
+        self._phase = phase
+        self._transcript.enter(phase)
 
     def fall_back_to_clear_text(self) -> None:
         self._transcript.note("The TLS handshake failed: connecting again without TLS")
@@ -106,7 +121,7 @@ class _Opening:
         return SmtpConnection(self._wire, self.endpoint, self.options, extensions, tls)
 
     async def _connect(self) -> None:
-        self._phase = Phase.CONNECT
+        self._enter(Phase.CONNECT)
         address, port = self._permitted_target()
         policy = self.options.tls
         loop = asyncio.get_running_loop()
@@ -125,7 +140,7 @@ class _Opening:
         except TimeoutError:
             self._fail(_CONNECT_TIMED_OUT, "peer.connect_timeout")
         except (ssl.SSLError, ValueError) as error:
-            self._phase = Phase.STARTTLS
+            self._enter(Phase.STARTTLS)
             self._fail(_handshake_reply(error), "peer.tls")
         except OSError as error:
             self._fail(*_connect_trouble(error))
@@ -145,14 +160,14 @@ class _Opening:
         return endpoint.address, endpoint.port
 
     async def _greeting(self) -> None:
-        self._phase = Phase.GREETING
+        self._enter(Phase.GREETING)
         await self._wire.wait_for(1, self.options.timeouts.greeting)
         greeting = self._wire.replies.popleft()
         if not greeting.is_success:
             self._refused(greeting)
 
     async def _hello(self) -> Extensions:
-        self._phase = Phase.HELO
+        self._enter(Phase.HELO)
         name = self.options.helo_name
         if not self.options.force_helo:
             reply = await self._ask(f"EHLO {name}\r\n", self.options.timeouts.helo)
@@ -178,7 +193,7 @@ class _Opening:
         mode = self.options.tls.mode
         if mode is TlsMode.NONE:
             return False
-        self._phase = Phase.STARTTLS
+        self._enter(Phase.STARTTLS)
         required = mode is TlsMode.REQUIRED
         if "STARTTLS" not in extensions:
             if required:
@@ -202,7 +217,7 @@ class _Opening:
         return facts
 
     async def _authenticate(self, extensions: Extensions, tls: TlsFacts | None) -> None:
-        self._phase = Phase.AUTH
+        self._enter(Phase.AUTH)
         credentials = self.options.auth
         assert credentials is not None
         if tls is None and not credentials.allow_clear_text:

@@ -52,6 +52,7 @@ class Transaction:
         self._endpoint = str(endpoint)
         self._tls = tls
         self._passes_dsn_on = False
+        self._taken: dict[int, Reply] = {}
         self._settled: dict[int, RecipientOutcome] = {}
 
     def prepare(self, extensions: Extensions) -> None:
@@ -106,8 +107,14 @@ class Transaction:
             return
         if reply.is_success:
             self.accepted.append(recipient)
+            self._taken[id(recipient)] = reply
         else:
             self.settle([recipient], reply, Phase.RCPT)
+
+    def settle_accepted(self) -> None:
+        """Settle by their replies to RCPT those who would have got the message."""
+        for recipient in self.accepted:
+            self.settle([recipient], self._taken[id(recipient)], Phase.RCPT, "peer.accepted")
 
     def refuse_all(self, reply: Reply, phase: Phase) -> None:
         """Settle everybody who is left by a reply to MAIL or DATA that was not the one hoped for."""

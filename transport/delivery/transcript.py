@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from transport.delivery.outcome import Phase
 from transport.message.reply import Reply
 
 OPENING_LINES = 60
@@ -30,6 +32,15 @@ class TranscriptLine:
     at: float
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What was said in one phase of the opening; `at` is seconds since the connection was begun."""
+
+    phase: Phase
+    at: float
+    lines: tuple[TranscriptLine, ...]
+
+
 _Entry = bytes | str | int | list[Reply]
 
 
@@ -40,7 +51,14 @@ class Transcript:
         self._begun = time.monotonic()
         self._opening: list[tuple[Direction, _Entry, float]] = []
         self._recent: deque[tuple[Direction, _Entry, float]] = deque(maxlen=RECENT_LINES)
+        self._marks: list[tuple[Phase, int, float]] = []
         self.cut = 0
+
+    def enter(self, phase: Phase) -> None:
+        """Note that a phase begins; only the opening is told apart by phases."""
+        is_same = bool(self._marks) and self._marks[-1][0] is phase
+        if not is_same and len(self._opening) < OPENING_LINES:
+            self._marks.append((phase, len(self._opening), time.monotonic()))
 
     def sent(self, data: bytes) -> None:
         """Note commands that went out; callers pass masked bytes for secrets and nothing for content."""
@@ -61,6 +79,17 @@ class Transcript:
         entries = [*self._opening, *self._recent]
         if self.cut:
             entries.insert(OPENING_LINES, (Direction.NOTE, f"{self.cut} exchanges left out", self._opening[-1][2]))
+        return self._shown(entries)
+
+    def stages(self) -> tuple[Stage, ...]:
+        """Return the opening, phase by phase."""
+        ends = [start for _, start, _ in self._marks[1:]] + [len(self._opening)]
+        return tuple(
+            Stage(phase, at - self._begun, self._shown(self._opening[start:end]))
+            for (phase, start, at), end in zip(self._marks, ends, strict=True)
+        )
+
+    def _shown(self, entries: Iterable[tuple[Direction, _Entry, float]]) -> tuple[TranscriptLine, ...]:
         return tuple(
             TranscriptLine(direction, text, at - self._begun)
             for direction, what, at in entries

@@ -41,6 +41,12 @@ def connector_facts(
     return {"connector": about.name, "connector_id": about.id} if about else {}
 
 
+def chosen_connector(tenant_id: UUID, domain: str) -> ConnectorEntry | None:
+    """Return the connector by which a small message for this A-label domain would leave now."""
+    tenant = decide_now(lambda snapshot: _tenant(snapshot, tenant_id))
+    return select_connector(tenant, domain, 0).connector if tenant else None
+
+
 def _tenant(snapshot: Snapshot, tenant_id: UUID) -> TenantSnapshot | Need | None:
     if tenant_id not in snapshot.tenants:
         return Need(tenants=frozenset({tenant_id}))

@@ -24,7 +24,14 @@ from transport.usage.rules import SOME_TIME, Excess, incoming_excess, queue_exce
 
 # Reasons to come again later: what is refused for one of them is right, and too much for now.
 TOO_MUCH: Final = frozenset(
-    {"tenant.rate", "mailbox.rate", "tenant.incoming_rate", "tenant.queue_full", "tenant.storage_full"}
+    {
+        "tenant.rate",
+        "mailbox.rate",
+        "tenant.incoming_rate",
+        "tenant.queue_full",
+        "tenant.storage_full",
+        "validate.too_often",
+    }
 )
 
 

@@ -28,6 +28,7 @@ from postroom.console import (
     suppressions,
     tracking,
     usage,
+    validation,
     what_if,
 )
 from postroom.sign_in.entrance import SignIn, SignOut
@@ -78,6 +79,7 @@ urlpatterns = [
     path("send-connectors/new/", send_connectors.create, name="send-connector-create"),
     path("send-connectors/internet/", send_connectors.create_internet, name="send-connector-internet"),
     path("send-connectors/<uuid:pk>/", send_connectors.edit, name="send-connector"),
+    path("send-connectors/<uuid:pk>/validate/", validation.show, name="send-connector-validate"),
     path("send-connectors/<uuid:pk>/enable/", send_connectors.enable, name="send-connector-enable"),
     path("send-connectors/<uuid:pk>/delete/", send_connectors.delete, name="send-connector-delete"),
     path("receive-connectors/", receive_connectors.index, name="receive-connectors"),

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from tenants.actions.actor import SYSTEM, Actor
 from tenants.models import AuditEvent
 from tenants.problems import Problem
 from tenants.secrets import decrypt
+from tests import factories
 from tests.conftest import Contoso
 from tests.expect import refused
 from transport.actions.receive_connectors import (
@@ -219,3 +221,53 @@ def test_a_password_of_a_permission_is_shown_once_and_kept_nowhere(contoso: Cont
 def test_a_sender_is_an_address_or_a_domain(contoso: Contoso, sender: str) -> None:
     with pytest.raises(Problem):
         create_receive_connector(actor=ADMIN, tenant=contoso.tenant, name="Shop", senders=[sender])
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "is_ours"),
+    [
+        ("mail.contoso.example", None, True),
+        ("Mail.Contoso.Example", 2525, True),
+        ("mail.contoso.example", 587, True),
+        ("127.0.0.1", 2525, True),
+        ("[127.0.0.9]", 2587, True),
+        ("::1", 2465, True),
+        ("192.0.2.9", 2626, True),
+        ("127.0.0.1", 2626, True),
+        ("192.0.2.9", 25, False),
+        ("127.0.0.1", 25, False),
+        ("mail.contoso.example", 2700, False),
+        ("relay.example", 2525, False),
+    ],
+)
+def test_a_smart_host_that_is_our_own_listener_is_refused(
+    contoso: Contoso, settings: Settings, host: str, port: int | None, is_ours: bool
+) -> None:
+    settings.POSTROOM_HOSTNAME = "mail.contoso.example"
+    settings.POSTROOM_PRIVATE_NETWORKS = ["127.0.0.0/8", "::1/128", "192.0.2.0/24"]
+    factories.make_receive_connector(bindings=["192.0.2.9:2626"])
+    fields: dict[str, Any] = {
+        "name": "a",
+        "address_spaces": [SpaceInput("*")],
+        "routing": "smart_hosts",
+        "smart_hosts": [HostInput(host, port)],
+    }
+    if not is_ours:
+        create_send_connector(actor=ADMIN, tenant=contoso.tenant, **fields)
+        return
+    with refused("connector.loop"):
+        create_send_connector(actor=ADMIN, tenant=contoso.tenant, **fields)
+
+
+def test_a_change_of_the_port_alone_can_make_a_loop(contoso: Contoso, settings: Settings) -> None:
+    settings.POSTROOM_PRIVATE_NETWORKS = ["127.0.0.0/8"]
+    connector = create_send_connector(
+        actor=ADMIN,
+        tenant=contoso.tenant,
+        name="a",
+        address_spaces=[SpaceInput("*")],
+        routing="smart_hosts",
+        smart_hosts=[HostInput("127.0.0.1")],
+    )
+    with refused("connector.loop"):
+        change_send_connector(actor=ADMIN, connector=connector, port=settings.POSTROOM_SMTP_PORT)

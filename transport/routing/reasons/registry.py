@@ -23,6 +23,7 @@ from transport.routing.reasons import (
     routes,
     senders,
     session,
+    validation,
     versions,
 )
 from transport.routing.reasons.reason import Fix, Reason, Side
@@ -54,6 +55,7 @@ REASONS: Final[dict[str, Reason]] = _registered(
     checks.REASONS,
     versions.REASONS,
     lifecycle.REASONS,
+    validation.REASONS,
 )
 
 UNKNOWN: Final = Reason(

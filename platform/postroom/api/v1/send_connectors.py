@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
 from typing_extensions import override
 
 from postroom.api.parts import PartSerializer
-from postroom.api.viewsets import ConfigurationViewSet
+from postroom.api.viewsets import TENANT, ConfigurationViewSet
 from tenants.permissions import Permission
 from transport.access import send_connectors
 from transport.actions.send_connectors import (
@@ -19,6 +23,7 @@ from transport.actions.send_connectors import (
     create_send_connector,
     delete_send_connector,
 )
+from transport.checks.send_connector import validate_send_connector
 from transport.models import SendConnector
 
 
@@ -70,12 +75,49 @@ class SendConnectorSerializer(serializers.ModelSerializer[SendConnector]):
         return bool(row.password_encrypted)
 
 
+class ValidateSerializer(serializers.Serializer[Any]):
+    recipient = serializers.CharField(max_length=320, help_text="To whom the way is walked.")
+    send_test_message = serializers.BooleanField(
+        default=False, help_text="Send a short message; otherwise it ends after RCPT, and nothing is sent."
+    )
+
+
+class DialogueLineSerializer(serializers.Serializer[Any]):
+    who = serializers.ChoiceField(choices=["we", "peer", "note"])
+    text = serializers.CharField()
+    milliseconds = serializers.IntegerField(help_text="Since the connection was begun.")
+
+
+class ValidationStepSerializer(serializers.Serializer[Any]):
+    name = serializers.ChoiceField(
+        choices=["route", "dns", "connect", "greeting", "helo", "starttls", "auth", "mail", "rcpt", "data", "quit"]
+    )
+    verdict = serializers.ChoiceField(choices=["passed", "warning", "failed"])
+    milliseconds = serializers.IntegerField()
+    host = serializers.CharField(allow_blank=True)
+    endpoint = serializers.CharField(allow_blank=True)
+    dialogue = DialogueLineSerializer(many=True)
+    reply = serializers.JSONField(help_text="{code, enhanced, text}: the words that decided it, or null.")
+    reason = serializers.JSONField(help_text="{code, side, title, explanation, fixes}, or null.")
+
+
+class ValidationSerializer(serializers.Serializer[Any]):
+    verdict = serializers.ChoiceField(choices=["passed", "warning", "failed"])
+    sender = serializers.CharField(allow_blank=True)
+    recipient = serializers.CharField()
+    milliseconds = serializers.IntegerField()
+    test_message_sent = serializers.BooleanField()
+    tls = serializers.JSONField(help_text="{version, cipher, verified}, or null in clear text.")
+    steps = ValidationStepSerializer(many=True)
+
+
 class SendConnectorViewSet(ConfigurationViewSet[SendConnector]):
     needs_to_read = Permission.VIEW
     needs_to_write = Permission.CONFIGURE
     serializer_class = SendConnectorSerializer
     queryset = SendConnector.objects.none()
     filterset_fields = ("name", "enabled", "usage")
+    unscoped = frozenset({"validate"})
 
     @override
     def rows(self) -> QuerySet[SendConnector]:
@@ -92,6 +134,19 @@ class SendConnectorViewSet(ConfigurationViewSet[SendConnector]):
     @override
     def perform_remove(self, row: SendConnector) -> None:
         delete_send_connector(actor=self.actor, connector=row)
+
+    @extend_schema(request=ValidateSerializer, responses=ValidationSerializer, parameters=[TENANT])
+    @action(detail=True, methods=["post"])
+    def validate(self, request: Request, pk: str) -> Response:
+        """Walk the connector's way to a recipient now, and show each step with its time and the peer's words."""
+        with self.scope():
+            row = self.get_object()
+        serializer = ValidateSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        validation = validate_send_connector(
+            actor=self.actor, tenant_id=self.tenant_id, connector_id=row.pk, **serializer.validated_data
+        )
+        return Response(validation.to_json())
 
 
 def _for_action(data: dict[str, Any]) -> dict[str, Any]:

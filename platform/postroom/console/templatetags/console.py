@@ -138,6 +138,25 @@ def step_label(step: dict[str, Any]) -> str:
 
 
 @register.filter
+def validation_step(name: str) -> str:
+    """Return what a step of a connector's validation is about."""
+    labels = {
+        "route": gettext("Is it the one that mail goes by?"),
+        "dns": gettext("Look the next hop up (DNS)"),
+        "connect": gettext("Connect"),
+        "greeting": gettext("The peer greets"),
+        "helo": gettext("We say who we are (EHLO)"),
+        "starttls": gettext("Encrypt (STARTTLS)"),
+        "auth": gettext("Log in (AUTH)"),
+        "mail": gettext("The sender (MAIL)"),
+        "rcpt": gettext("The recipient (RCPT)"),
+        "data": gettext("The message (DATA)"),
+        "quit": gettext("Say goodbye"),
+    }
+    return labels.get(name, name)
+
+
+@register.filter
 def weighed(step: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the connectors that a step weighed: the one that won, then those that came near it."""
     considered: list[dict[str, Any]] = step["considered"]
