@@ -49,6 +49,8 @@ POSTROOM_DNS_SERVERS = env_host_ports("POSTROOM_DNS_SERVERS", default_port=53)
 POSTROOM_PRIVATE_NETWORKS = env_networks("POSTROOM_PRIVATE_NETWORKS")
 # Proxies in front of smtpd, which tell by the PROXY protocol for whom they speak.
 POSTROOM_PROXY_NETWORKS = env_networks("POSTROOM_PROXY_NETWORKS")
+# Filters and proxies that may tell for whom they speak by XCLIENT.
+POSTROOM_XCLIENT_NETWORKS = env_networks("POSTROOM_XCLIENT_NETWORKS")
 POSTROOM_LAB_ROUTES = env_text("POSTROOM_LAB_ROUTES")
 POSTROOM_LAB_BASE_PORT = env_port("POSTROOM_LAB_BASE_PORT", 2600)
 if POSTROOM_LAB:
@@ -300,6 +302,11 @@ MFA_RATE_LIMITS = False
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = POSTROOM_PUBLIC_URL.startswith("http://")
 POSTROOM_OIDC_ISSUER = env_text("POSTROOM_OIDC_ISSUER").rstrip("/")
 POSTROOM_OIDC_NAME = env_text("POSTROOM_OIDC_NAME") or "OpenID Connect"
+POSTROOM_OIDC_CLIENT_ID = env_text("POSTROOM_OIDC_CLIENT_ID")
+# For whom the tokens are made that mail programs show over SMTP (XOAUTH2, OAUTHBEARER).
+POSTROOM_OIDC_AUDIENCES = [
+    name.strip() for name in (env_text("POSTROOM_OIDC_AUDIENCES") or POSTROOM_OIDC_CLIENT_ID).split(",") if name.strip()
+]
 SOCIALACCOUNT_ADAPTER = "postroom.sign_in.oidc.SocialAdapter"
 SOCIALACCOUNT_LOGIN_ON_GET = True  # a form's redirect to elsewhere is stopped by our content security policy
 SOCIALACCOUNT_STORE_TOKENS = False
@@ -310,7 +317,7 @@ SOCIALACCOUNT_PROVIDERS = {
             {
                 "provider_id": "oidc",
                 "name": POSTROOM_OIDC_NAME,
-                "client_id": env_text("POSTROOM_OIDC_CLIENT_ID"),
+                "client_id": POSTROOM_OIDC_CLIENT_ID,
                 "secret": env_secret("POSTROOM_OIDC_CLIENT_SECRET"),
                 "settings": {"server_url": POSTROOM_OIDC_ISSUER},
             }

@@ -48,6 +48,7 @@ class TraceHeader:
     protocol: str
     tls: str | None = None
     hide_client: bool = False
+    client_name: str = ""  # its host's, where a listed host told us
 
 
 @dataclass(slots=True)
@@ -196,6 +197,7 @@ class _Intake:
             when=arrival.received_at,
             helo=arrival.helo,
             client_address=arrival.client.address,
+            client_name=header.client_name or None,
             recipient=only,
             tls=header.tls,
             hide_client=header.hide_client,

@@ -85,6 +85,7 @@ class Door:
     listener: str
     considered: tuple[Considered, ...] = ()
     relays: Mapping[UUID, tuple[Considered, ...]] = field(default_factory=dict)
+    is_told: bool = False  # a listed host told whose connection it is (XCLIENT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,7 +200,9 @@ def _trace_client(client: Client, trace: Trace) -> None:
     door = client.door
     listener = door.listener if door is not None else client.connector
     facts = {"origin": client.origin.value, "address": client.address or "", "connector": listener}
-    if listener:
+    if door is not None and door.is_told:
+        template = _("Came in through the receive connector “{connector}” from {address}, a proxy says, as {origin}.")
+    elif listener:
         template = _("Came in through the receive connector “{connector}” from {address}, as {origin}.")
     else:
         template = _("Handed in as {origin}.")

@@ -150,6 +150,7 @@ def _arrival(session: Session, transaction: Transaction, content: bytes) -> Arri
             by=session.connector.hostname,
             protocol=_protocol(session, command.smtputf8),
             tls=_tls(session),
+            client_name=session.client_name,
             # RFC 8314 and design §12.17: where a person sits is nobody's business.
             hide_client=client.origin is Origin.SUBMISSION,
         ),

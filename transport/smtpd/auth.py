@@ -1,4 +1,4 @@
-"""Log-ins of mailbox users (RFC 4954): PLAIN (RFC 4616), LOGIN and SCRAM-SHA-256 against SCRAM verifiers.
+"""Log-ins of mailbox users (RFC 4954): PLAIN (RFC 4616), LOGIN and SCRAM-SHA-256 against SCRAM verifiers; tokens.
 
 A mailbox has its own password and any number of app passwords; what was typed says by its form and its first letters
 which one verifier it can match. A name that nobody has costs the same work as a wrong password. A right one is
@@ -21,9 +21,12 @@ from uuid import UUID
 from django.conf import settings
 
 from transport.authentication.app_passwords import as_app_password, prefix_of
+from transport.authentication.bearer import BearerMessage
 from transport.authentication.scram import dummy_verify, parse_verifier, verify
 from transport.authentication.scram_exchange import ClientFirst, ScramExchange, stand_in
+from transport.authentication.tokens import InvalidToken
 from transport.message.address import Address, InvalidAddress, parse_address
+from transport.smtpd.identity import Identity
 from transport.smtpd.link import Connection, Link
 from transport.smtpd.throttle import Throttle
 from transport.smtpd.uses import Uses
@@ -66,6 +69,23 @@ SELECT id, tenant_id, verifier FROM transport_receiveconnector
 WHERE user_name = %s AND verifier <> '' AND enabled AND tenant_id IS NOT NULL
 """
 MAX_PASSWORDS: Final = 60
+# A token vouches for a person, whose mailbox it has to be; somebody who may not sign in may not send either.
+_PERSON_QUERY: Final = """
+SELECT m.id, m.tenant_id
+FROM tenants_emailaddress e
+JOIN tenants_mailbox m ON m.id = e.mailbox_id
+JOIN tenants_accepteddomain d ON d.id = e.accepted_domain_id
+JOIN tenants_user u ON u.id = m.user_id
+WHERE e.domain = %s AND e.local_key = %s AND u.email = %s AND u.is_active
+ORDER BY d.verified_at IS NULL, m.id LIMIT 1
+"""
+_NAMED_QUERY: Final = """
+SELECT m.id, m.tenant_id
+FROM tenants_emailaddress e
+JOIN tenants_mailbox m ON m.id = e.mailbox_id
+JOIN tenants_accepteddomain d ON d.id = e.accepted_domain_id
+WHERE e.domain = %s AND e.local_key = %s AND d.verified_at IS NOT NULL LIMIT 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +129,9 @@ def plain_credentials(text: str) -> Credentials | None:
 
 
 class Authenticator:
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, identity: Identity | None = None) -> None:
         self._link = link
+        self.identity = identity
         self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="auth")
         self._secret = secrets.token_bytes(32)
         self._remembered: dict[bytes, float] = {}
@@ -173,6 +194,26 @@ class Authenticator:
         self._noted(begun.accounts[which], account, client_address)
         return proof, begun.accounts[which]
 
+    async def check_bearer(self, message: BearerMessage, client_address: str) -> Account | None:
+        """Return whose mailbox it is, where the token vouches for its user; raises DatabaseAway, ProviderAway."""
+        assert self.identity is not None, "offered where there is one"
+        try:
+            address = await self.identity.address_in(message.token)
+        except InvalidToken:
+            address = ""
+        account = _throttled(message.user or address)
+        await asyncio.sleep(self.throttle.delay(account, client_address))
+        found = None
+        if address and not self.throttle.is_locked(account, client_address):
+            for mailbox_id, tenant_id in await self._look_up(_PERSON_QUERY, (*_key_of(account), address)):
+                found = Account(tenant_id, mailbox_id)
+        return self._noted(found, account, client_address)
+
+    async def account_of(self, name: str) -> Account | None:
+        """Return the account of a name that somebody else has checked; raises DatabaseAway."""
+        rows = await self._look_up(_NAMED_QUERY, _key_of(_throttled(name)))
+        return next((Account(tenant_id, mailbox_id) for mailbox_id, tenant_id in rows), None)
+
     def _noted(self, found: Account | None, account: str, client_address: str) -> Account | None:
         if found is None:
             self.throttle.failed(account, client_address)
@@ -213,6 +254,8 @@ class Authenticator:
         self._remembered[key] = until
 
     def close(self) -> None:
+        if self.identity is not None:
+            self.identity.close()
         self._executor.shutdown(wait=False, cancel_futures=True)
 
 

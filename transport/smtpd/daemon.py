@@ -43,6 +43,7 @@ class Daemon:
             watch_pressure(service),
             keep_counting(service),
             keep_ledger(service),
+            *([service.authenticator.identity.keep()] if service.authenticator.identity is not None else ()),
         )
         self._tasks = [asyncio.ensure_future(part) for part in parts]
 

@@ -26,7 +26,10 @@ _NOBODY: Final = UUID(int=0)
 _MECHANISMS: Final = frozenset({"PLAIN", "LOGIN", "SCRAM-SHA-256", "XOAUTH2", "OAUTHBEARER"})
 # What follows other verbs is no argument of theirs; lines of content that got out of step may begin like them.
 _TAKES: Final = {"MAIL": "FROM:", "RCPT": "TO:", "EHLO": "", "HELO": "", "BDAT": ""}
-_KNOWN: Final = frozenset({*_TAKES, "AUTH", "DATA", "RSET", "NOOP", "QUIT", "STARTTLS", "VRFY", "EXPN", "HELP"})
+_KNOWN: Final = frozenset(
+    {*_TAKES, "XCLIENT", "AUTH", "DATA", "RSET", "NOOP", "QUIT", "STARTTLS", "VRFY", "EXPN", "HELP"}
+)
+_ATTRIBUTES: Final = frozenset({"NAME", "ADDR", "PORT", "PROTO", "HELO", "LOGIN", "DESTADDR", "DESTPORT"})
 
 
 @dataclass(slots=True)
@@ -134,6 +137,8 @@ def _shown(line: bytes) -> str:
     if verb == "AUTH":
         mechanism = argument.partition(" ")[0].upper()
         return f"AUTH {mechanism if mechanism in _MECHANISMS else ''} {HIDDEN}".replace("  ", " ")
+    if verb == "XCLIENT" and all(word.partition("=")[0].upper() in _ATTRIBUTES for word in argument.split()):
+        return f"{verb} {argument}"
     start = _TAKES.get(verb)
     is_plain = start is not None and argument.upper().startswith(start) and (start or " " not in argument)
     if verb == "BDAT":

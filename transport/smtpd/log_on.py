@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from transport.authentication.bearer import (
+    BadBearerMessage,
+    BearerMessage,
+    challenge,
+    read_oauthbearer,
+    read_xoauth2,
+)
 from transport.authentication.scram_exchange import BadScramMessage, read_client_first
 from transport.message.reply import Reply
 from transport.routing.envelope import Client, Origin
 from transport.smtpd import replies
 from transport.smtpd.auth import Account, Credentials, decode_response, plain_credentials
+from transport.smtpd.identity import ProviderAway
 from transport.smtpd.inbox import LineTooLong
 from transport.smtpd.link import DatabaseAway
 from transport.smtpd.parameters import Refused
@@ -26,16 +35,16 @@ async def auth(session: Session, argument: str) -> Reply:
     mechanism, _, initial = argument.partition(" ")
     if not mechanism or " " in initial.strip():
         return replies.AUTH_SYNTAX
-    exchange = MECHANISMS.get(mechanism.upper())
-    if exchange is None:
+    if mechanism.upper() not in mechanisms(session):
         return replies.UNKNOWN_MECHANISM
+    exchange = MECHANISMS[mechanism.upper()]
     try:
         account = await exchange(session, initial.strip())
-    except DatabaseAway:
+    except (DatabaseAway, ProviderAway):
         return replies.AUTH_UNAVAILABLE
-    except BadScramMessage:
+    except (BadScramMessage, BadBearerMessage):
         return replies.AUTH_UNDECODABLE
-    return _failed(session) if account is None else _succeeded(session, account)
+    return _failed(session) if account is None else log_in_as(session, account)
 
 
 def _refuse_out_of_order(session: Session) -> None:
@@ -59,7 +68,8 @@ def _failed(session: Session) -> Reply:
     return replies.AUTH_FAILED
 
 
-def _succeeded(session: Session, account: Account) -> Reply:
+def log_in_as(session: Session, account: Account) -> Reply:
+    """Let the session act for the account, and return what to say of it."""
     connector = session.connector
     if account.mailbox_id is None:
         return _let_relay(session, account)
@@ -118,11 +128,40 @@ async def _scram(session: Session, initial: str) -> Account | None:
     return account
 
 
+async def _oauthbearer(session: Session, initial: str) -> Account | None:
+    text = _decoded(_given(initial) if initial else await _ask(session, b""))
+    return await _bearer(session, read_oauthbearer(text), "invalid_token")
+
+
+async def _xoauth2(session: Session, initial: str) -> Account | None:
+    text = _decoded(_given(initial) if initial else await _ask(session, b""))
+    return await _bearer(session, read_xoauth2(text), "401")
+
+
+async def _bearer(session: Session, message: BearerMessage, status: str) -> Account | None:
+    authenticator = session.service.authenticator
+    account = await authenticator.check_bearer(message, session.address)
+    if account is None and authenticator.identity is not None:
+        # RFC 7628 3.2.3: the client hears why, says anything at all to that, and is refused.
+        with suppress(Refused):
+            await _ask(session, challenge(status, authenticator.identity.configuration).encode())
+    return account
+
+
 MECHANISMS: Final[dict[str, Callable[[Session, str], Awaitable[Account | None]]]] = {
     "PLAIN": _plain,
     "LOGIN": _login,
     "SCRAM-SHA-256": _scram,
+    "OAUTHBEARER": _oauthbearer,
+    "XOAUTH2": _xoauth2,
 }
+_BY_TOKEN: Final = frozenset({"OAUTHBEARER", "XOAUTH2"})
+
+
+def mechanisms(session: Session) -> list[str]:
+    """Return what is offered: tokens only where there is a provider that makes them."""
+    has_provider = session.service.authenticator.identity is not None
+    return [name for name in MECHANISMS if has_provider or name not in _BY_TOKEN]
 
 
 def _given(initial: str) -> str:

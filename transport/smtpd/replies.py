@@ -53,6 +53,10 @@ AUTH_SYNTAX: Final = Reply(501, "5.5.4", "Syntax: AUTH mechanism [initial respon
 BAD_PARAMETER: Final = Reply(501, "5.5.4", "Invalid parameter")
 UNKNOWN_PARAMETER: Final = Reply(555, "5.5.4", "Unsupported parameter")
 
+XCLIENT_SYNTAX: Final = Reply(501, "5.5.4", "Syntax: XCLIENT attribute=value ...")
+XCLIENT_IN_MAIL: Final = Reply(503, "5.5.1", "XCLIENT is not permitted during a mail transaction")
+XCLIENT_REFUSED: Final = Reply(550, "5.7.0", "XCLIENT is for listed hosts only")
+
 AUTH_REQUIRED: Final = reply_for("auth.required")
 AUTH_FAILED: Final = reply_for("auth.failed")
 AUTH_UNAVAILABLE: Final = reply_for("auth.unavailable")

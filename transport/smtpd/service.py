@@ -23,6 +23,7 @@ from transport.smtpd.auth import Authenticator
 from transport.smtpd.certificate import Certificate
 from transport.smtpd.connectors import ConnectorTable, own_ports
 from transport.smtpd.crowd import Crowd
+from transport.smtpd.identity import Identity
 from transport.smtpd.ledger import Ledger
 from transport.smtpd.link import Connection, Link
 from transport.smtpd.memory import Memory
@@ -56,7 +57,7 @@ class Service:
         self.allowance = Allowance(self.configuration, self.look_ups)
         self.wakeup = WakeUp()
         self.writer = Writer(Link("postroom smtpd writer"), self.wakeup.ring)
-        self.authenticator = Authenticator(self.look_ups)
+        self.authenticator = Authenticator(self.look_ups, Identity.from_settings())
         self.refusals = Refusals()
         self.tally = Tally()
         self.ledger = Ledger()
@@ -66,6 +67,7 @@ class Service:
         self.memory = Memory()
         self.rates = Rates(time.monotonic)
         self.proxies = [AddressRange.parse(network) for network in settings.POSTROOM_PROXY_NETWORKS]
+        self.xclients = [AddressRange.parse(network) for network in settings.POSTROOM_XCLIENT_NETWORKS]
         self.is_stopping = False
         self.hostname: str = settings.POSTROOM_HOSTNAME
 
@@ -83,6 +85,10 @@ class Service:
     def is_proxy(self, address: str) -> bool:
         """Say whether connections from there begin with a PROXY header."""
         return bool(self.proxies) and any(one.holds(plain_address(address)) for one in self.proxies)
+
+    def may_speak_for_others(self, address: str) -> bool:
+        """Say whether XCLIENT is offered there, and obeyed."""
+        return bool(self.xclients) and any(one.holds(plain_address(address)) for one in self.xclients)
 
     async def close(self) -> None:
         self.wakeup.close()

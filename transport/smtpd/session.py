@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Final, NoReturn
 
@@ -18,16 +19,17 @@ from transport.routing.receive import Binding
 from transport.routing.relay import Holding
 from transport.smtpd import replies
 from transport.smtpd.chunks import bdat
-from transport.smtpd.connectors import Connector
+from transport.smtpd.connectors import Choice, Connector
 from transport.smtpd.dialogue import Dialogue
 from transport.smtpd.inbox import ConnectionEnded, LineTooLong
-from transport.smtpd.log_on import MECHANISMS, auth
+from transport.smtpd.log_on import RESPONSE_LIMIT, auth, mechanisms
 from transport.smtpd.mail import data, mail, rcpt
 from transport.smtpd.parameters import Refused
 from transport.smtpd.protocol import Protocol
 from transport.smtpd.proxy import BadProxyHeader, read_proxy_header
 from transport.smtpd.service import Service
 from transport.smtpd.transaction import Transaction
+from transport.smtpd.xclient import EXTENSION, Told, xclient
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +43,7 @@ PROXY_PATIENCE: Final = 5.0  # seconds; the proxy protocol wants at least 3
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # A domain with a dot in it, or an address literal (RFC 5321 4.1.3).
 _DOMAIN = re.compile(r"(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9])?\.)+[A-Za-z0-9-]{2,}\.?|\[[0-9A-Za-z.:]{2,60}\]")
-_IDLE_COMMANDS: Final = frozenset({"EHLO", "HELO", "NOOP", "RSET", "VRFY", "EXPN", "HELP"})
+_IDLE_COMMANDS: Final = frozenset({"EHLO", "HELO", "NOOP", "RSET", "VRFY", "EXPN", "HELP", "XCLIENT"})
 
 
 class Session(Protocol):
@@ -52,14 +54,14 @@ class Session(Protocol):
         self.service = service
         self.is_tls_first = implicit_tls
         self.client = Client(Origin.ANONYMOUS)
-        self.address = "127.0.0.1"
+        self.address = self.peer = "127.0.0.1"  # the client's, and that of who is connected to us
         self.relaying: list[Holding] = []
         self.door: Door | None = None
         self.dialogue: Dialogue | None = None
         self._local = ("", 0)
         self._table = service.table
-        self.helo = ""
-        self.is_extended = False
+        self.helo = self.client_name = ""
+        self.is_extended = self._is_told = False
         self.transaction: Transaction | None = None
         self.refused_recipients = self.log_on_failures = 0
         self._errors = self._idle_commands = self._commands = 0
@@ -91,6 +93,7 @@ class Session(Protocol):
             self.service.crowd.leave(self, self.connector, self.address)
             if self.dialogue is not None:
                 self.dialogue.close(self.loop.time())
+                self.dialogue = None
 
     @override
     def answer(self, reply: Reply) -> None:
@@ -102,7 +105,7 @@ class Session(Protocol):
     @override
     async def serve(self) -> None:
         await self._meet()
-        self.answer(self._greeting())
+        self.answer(self.greeting())
         turn = 0
         while True:
             line = self._next_line()
@@ -139,16 +142,35 @@ class Session(Protocol):
         self.address, local = _plain(peer[0]), local[:2]
         if self.service.is_proxy(self.address):
             await self._hear_proxy()
-        self._local, self._table = local, self.service.table
-        choice = self._table.choose(local, self.address)
-        logger.debug("%s at %s: %s", self.address, local, choice.why)
-        if choice.connector is None:
-            self.end(replies.NO_CONNECTOR)
-        self.door = choice.door
-        self.is_plain = not choice.connector.enhanced_status_codes
-        await self._enter(choice.connector)
+        self._local, self.peer = local, self.address
+        await self._find_connector()
         if self.is_tls_first:
             await self.begin_in_tls(self.service.certificate.context)
+
+    async def _find_connector(self) -> None:
+        self._table = self.service.table
+        choice = self._table.choose(self._local, self.address)
+        logger.debug("%s at %s: %s", self.address, self._local, choice.why)
+        if choice.connector is None:
+            self.end(replies.NO_CONNECTOR)
+        self.door = self._door_of(choice)
+        self.is_plain = not choice.connector.enhanced_status_codes
+        await self._enter(choice.connector)
+
+    def _door_of(self, choice: Choice) -> Door:
+        return replace(choice.door, is_told=True) if self._is_told else choice.door
+
+    async def become(self, told: Told) -> None:
+        """Begin anew as the client that a listed host tells of; what it does not name stays as it was."""
+        self.left()
+        self._is_told = True
+        self.address = told.address or self.address
+        self._local = (told.local_address or self._local[0], told.local_port or self._local[1])
+        self.client_name = self.client_name if told.name is None else told.name
+        await self._find_connector()
+        self.is_busy = True
+        self.helo = (told.helo or "")[:MAX_NAME]
+        self.is_extended = bool(told.is_extended)
 
     async def _hear_proxy(self) -> None:
         """Learn from the proxy in front of us who the client is; what is no header gets no answer."""
@@ -170,7 +192,8 @@ class Session(Protocol):
         self.connector = connector
         self.is_busy = True  # who waits for a place is not idle
         self.idle_timeout, self.total_timeout = connector.idle_timeout, connector.total_timeout
-        self.service.tally.connect()
+        if not self._is_told:
+            self.service.tally.connect()
         if not await crowd.enter(self, connector, self.address):
             self.end(replies.NO_PLACE)
         self._has_entered = True
@@ -195,7 +218,7 @@ class Session(Protocol):
         connector = self.connector = table.listening.get(self.connector.id, self.connector)
         choice = table.choose(self._local, self.address)
         if choice.connector is connector:
-            self.door = choice.door
+            self.door = self._door_of(choice)
         self.is_plain = not connector.enhanced_status_codes
         self.idle_timeout, self.total_timeout = connector.idle_timeout, connector.total_timeout
         self.relaying = table.relaying(connector, self.address)
@@ -207,15 +230,17 @@ class Session(Protocol):
         rights = connector.anonymous_rights
         return Client(Origin.ANONYMOUS, None, None, connector.name, self.address, rights, self.door)
 
-    def _greeting(self) -> Reply:
+    def greeting(self) -> Reply:
         banner = self.connector.banner.removeprefix("220").strip()
         return Reply(220, None, banner or f"{self.connector.hostname} ESMTP Postroom ready")
 
     # Commands ----------------------------------------------------------------------------------------------
 
     def _next_line(self) -> bytes | None:
+        # RFC 4954 4: an initial response is as long as one that is asked for, as tokens are; over TLS alone.
+        is_log_in = self.tls is not None and self.inbox.buffer[:5].upper() == b"AUTH "
         try:
-            return self.inbox.take_line(LINE_LIMIT)
+            return self.inbox.take_line(RESPONSE_LIMIT if is_log_in else LINE_LIMIT)
         except LineTooLong:
             return b""
 
@@ -294,8 +319,10 @@ class Session(Protocol):
         lines = [connector.hostname, *_extensions(connector)]
         if connector.offers_tls and self.tls is None:
             lines.append("STARTTLS")
+        if self.service.may_speak_for_others(self.peer):
+            lines.append(EXTENSION)
         if connector.offers_auth and self.tls is not None:
-            lines.append(f"AUTH {' '.join(MECHANISMS)}")
+            lines.append(f"AUTH {' '.join(mechanisms(self))}")
         return Reply(250, None, "\n".join(lines))
 
     async def hello(self, argument: str) -> Reply:
@@ -389,4 +416,5 @@ COMMANDS: Final[dict[str, Callable[[Session, str], Awaitable[Reply | None]]]] = 
     "VRFY": Session.vrfy,
     "EXPN": Session.expn,
     "HELP": Session.help,
+    "XCLIENT": xclient,
 }

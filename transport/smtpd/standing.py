@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from transport.message.address import Address
 from transport.routing.envelope import Client, Door, Origin
@@ -27,7 +28,7 @@ def relaying_client(
         assert need is not None, "what raised Incomplete was noted"
         return need
     before = stranger.door or Door(stranger.connector)
-    door = Door(before.listener, before.considered, choice.considered)
+    door = replace(before, relays=choice.considered)
     found = choice.entry
     if found is None:
         return Client(Origin.ANONYMOUS, None, None, stranger.connector, stranger.address, stranger.rights, door)

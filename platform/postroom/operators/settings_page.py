@@ -42,6 +42,8 @@ GROUPS: Final[tuple[tuple[str | Promise, tuple[tuple[str, str | Promise], ...]],
         (
             ("POSTROOM_DNS_SERVERS", gettext_lazy("Whom it asks; empty: as the machine does.")),
             ("POSTROOM_PRIVATE_NETWORKS", gettext_lazy("Private networks that next hops may lie in.")),
+            ("POSTROOM_PROXY_NETWORKS", gettext_lazy("Load balancers, which have to send a PROXY header.")),
+            ("POSTROOM_XCLIENT_NETWORKS", gettext_lazy("Filters that may tell for whom they speak by XCLIENT.")),
             ("ALLOWED_HOSTS", gettext_lazy("Names that the web answers to.")),
         ),
     ),

@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
 from typing_extensions import override
 
 CLIENT_ID = "postroom"
@@ -24,6 +26,19 @@ class IdentityProvider(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.claims: dict[str, Any] = {}
         self.asked: list[str] = []
+        self.configuration_changes: dict[str, Any] = {}
+        self.change_key("one")
+
+    def change_key(self, name: str) -> None:
+        """Sign with a new key from now on; it is published in place of the one before."""
+        self.key_name, self.key = name, ec.generate_private_key(ec.SECP256R1())
+
+    def token(self, **claims: Any) -> str:
+        """Return a token for Alice, of this hour, that a test may change; None takes a claim away."""
+        facts: dict[str, Any] = {"iss": self.issuer, "aud": CLIENT_ID, "exp": 4_000_000_000, "sub": "1"}
+        facts |= {"email": "alice@contoso.example", "email_verified": True, **claims}
+        told = {name: value for name, value in facts.items() if value is not None}
+        return jwt.encode(told, self.key, "ES256", headers={"kid": self.key_name})
 
     @property
     def issuer(self) -> str:
@@ -33,10 +48,16 @@ class IdentityProvider(ThreadingHTTPServer):
         self.asked.append(path)
         if path == "/.well-known/openid-configuration":
             ends = {f"{name}_endpoint": f"{self.issuer}/{name}" for name in ("authorization", "token", "userinfo")}
-            return {"issuer": self.issuer, "jwks_uri": f"{self.issuer}/keys", **ends}
+            ends = {"issuer": self.issuer, "jwks_uri": f"{self.issuer}/keys", **ends}
+            return ends | self.configuration_changes
         if path == "/token":
             facts = {"iss": self.issuer, "aud": CLIENT_ID, "exp": 4_000_000_000, "iat": 0, **self.claims}
             return {"access_token": "x", "token_type": "Bearer", "id_token": jwt.encode(facts, "k" * 32)}
+        if path == "/keys":
+            key = ECAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
+            return {
+                "keys": [key | {"kid": self.key_name, "use": "sig"}, {"kty": "oct", "k": "c2VjcmV0", "kid": "shared"}]
+            }
         return self.claims
 
 

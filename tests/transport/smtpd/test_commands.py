@@ -40,7 +40,7 @@ def test_what_is_offered_is_what_is_honoured(server: Server) -> None:
         ("DATA", "503 5.5.1"),
         ("STARTTLS x", "501 5.5.4"),
         ("AUTH PLAIN", "503 5.5.1"),
-        ("XCLIENT ADDR=127.0.0.1", "500 5.5.1"),
+        ("XCLIENT ADDR=127.0.0.1", "550 5.7.0"),
         ("PROXY TCP4 1.2.3.4 1.2.3.4 1 25", "500 5.5.1"),
         ("ETRN x", "500 5.5.1"),
         ("", "500 5.5.1"),
