@@ -63,19 +63,21 @@ def events_of(message_id: UUID) -> list[tuple[str, str]]:
 
 
 class Running:
-    """Runs a stub on a loop in a thread."""
+    """Runs stubs on a loop in a thread."""
 
-    def __init__(self, stub: StubSmtp | StubDns) -> None:
-        self._stub = stub
+    def __init__(self, *stubs: StubSmtp | StubDns) -> None:
+        self._stubs = stubs
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     def __enter__(self) -> None:
         self._thread.start()
-        self._await(self._stub.__aenter__())
+        for stub in self._stubs:
+            self._await(stub.__aenter__())
 
     def __exit__(self, *details: object) -> None:
-        self._await(self._stub.__aexit__(None, None, None))
+        for stub in self._stubs:
+            self._await(stub.__aexit__(None, None, None))
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop.close()

@@ -17,7 +17,8 @@ WIRE_TEXT = 490
 
 _CODE = re.compile(rb"([2-5][0-9]{2})(?:[ -](.*))?$", re.DOTALL)
 _ENHANCED = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:\s+|$)")
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# Those that turn the direction of text around are among them: `exe.txt` must not be shown for `txt.exe`.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)

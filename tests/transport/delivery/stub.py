@@ -205,6 +205,7 @@ class _Session:
         else:
             for byte in action.data:
                 self._writer.write(bytes([byte]))
+                await self._writer.drain()  # raises once the client has gone
                 await asyncio.sleep(action.delay)
         await self._writer.drain()
         if action.stall:
