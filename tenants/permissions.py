@@ -12,7 +12,8 @@ from tenants.models import Membership
 class Permission(StrEnum):
     VIEW = "view"  # configuration, queues, tracking: read
     CONFIGURE = "configure"  # domains, mailboxes, connectors: change, and revert
-    STEER_QUEUES = "steer_queues"  # retry, suspend, resume, remove
+    STEER_QUEUES = "steer_queues"  # retry, suspend, resume, remove, redirect
+    EXPORT_MESSAGES = "export_messages"  # what waits, with its content: whoever has one reads it
     RESET_PASSWORDS = "reset_passwords"  # of mailboxes, and their app passwords
     GIVE_LOG_INS = "give_log_ins"  # to mailboxes: whoever has one reads the letters
     READ_OWN_MAIL = "read_own_mail"

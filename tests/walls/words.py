@@ -31,6 +31,7 @@ RELATED: dict[str, str] = {
     "domain_id": "{accepteddomain}",
     "accepted_domain": "{accepteddomain}",
     "connector": "{sendconnector}",
+    "send_connector": "{sendconnector}",
     "connector_id": "{sendconnector}",
     "next_hop_connector": "{sendconnector}",
     "queue": "{queue}",

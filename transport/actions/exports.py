@@ -12,8 +12,10 @@ from django.utils import timezone
 from tenants.actions.actor import Actor
 from tenants.actions.audit import audit
 from tenants.models import Tenant
+from transport.access import message_source
 from transport.export.archive import archive
 from transport.export.configuration import FORMAT, VERSION, configuration_json
+from transport.models import Message
 
 
 class Contents(StrEnum):
@@ -39,3 +41,11 @@ def export_tenant(*, actor: Actor, tenant: Tenant, contents: Contents) -> Export
     if contents is Contents.CONFIGURATION:
         return Export(f"{stem}.json", "application/json", configuration_json(tenant.pk))
     return Export(f"{stem}.zip", "application/zip", archive(tenant.pk))
+
+
+@transaction.atomic
+def export_message(*, actor: Actor, message: Message) -> bytes:
+    """Return a message in transport byte for byte, as an .eml file holds it; raise Http404 where its bytes are gone."""
+    content = message_source(message.tenant_id, message.pk)
+    audit(actor=actor, tenant=message.tenant_id, action="message.export", obj=message, after={"size": len(content)})
+    return content

@@ -112,7 +112,7 @@ def resume_message(*, actor: Actor, message: Message, queue: Queue | None = None
     in_flight = [row for row in _with(rows, _State.ACTIVE) if row.pending == _Pending.SUSPEND]
     _change(in_flight, pending="")
     if poison := [row.recipient for row in _with(held, _State.POISON)]:
-        insert_events([_event(message, EventId.POISONMESSAGE, poison, {"action": "resume"})])
+        insert_events([event_about(message, EventId.POISONMESSAGE, poison, {"action": "resume"})])
     _audit_message(actor, message, "message.resume", queue)
     _route_again_on_commit(message)
     return len(held) + len(in_flight)
@@ -135,7 +135,9 @@ def remove_message(*, actor: Actor, message: Message, queue: Queue | None = None
         _change(in_flight, pending=_Pending.REMOVE, expires_at=timezone.now() - timedelta(seconds=1))
         Delivery.objects.filter(pk__in=[row.pk for row in waiting]).delete()
         if waiting:
-            insert_events([_event(message, EventId.DROP, [row.recipient for row in waiting], None, "queue.removed")])
+            insert_events(
+                [event_about(message, EventId.DROP, [row.recipient for row in waiting], None, "queue.removed")]
+            )
     _audit_message(actor, message, "message.remove", queue, with_ndr=with_ndr)
     return len(rows)
 
@@ -185,7 +187,9 @@ def _drop(rows: Sequence[Delivery]) -> None:
     for row in rows:
         recipients.setdefault(row.message_id, []).append(row.recipient)
     stories = {row.message_id: row.message for row in rows}
-    insert_events([_event(stories[pk], EventId.DROP, names, None, "queue.removed") for pk, names in recipients.items()])
+    insert_events(
+        [event_about(stories[pk], EventId.DROP, names, None, "queue.removed") for pk, names in recipients.items()]
+    )
 
 
 def hurry_queues_of(connector_id: UUID) -> None:
@@ -252,9 +256,10 @@ def _audit_message(actor: Actor, message: Message, action: str, queue: Queue | N
     audit(actor=actor, tenant=message.tenant_id, action=action, obj=message, after=after)
 
 
-def _event(
+def event_about(
     message: Message, event_id: EventId, recipients: Sequence[str], detail: dict[str, object] | None, reason: str = ""
 ) -> TrackingRow:
+    """Return what the tracking log is told of an administrator's act upon a message."""
     subject = Subject(
         message.pk,
         message.tenant_id,

@@ -131,6 +131,8 @@ class Delivery(MachineOwned, LastError):
     held_state = models.CharField(max_length=16, blank=True, default="", db_default="")
     expires_at = models.DateTimeField(_("expires"))
     delay_notice_at = models.DateTimeField(null=True)  # when the sender hears of the delay; null once told
+    # The queue that an administrator redirected it to: while it is in that one, routing leaves it there.
+    redirected_to = models.UUIDField(null=True)
 
     class Meta:
         verbose_name = _("delivery")
@@ -163,3 +165,7 @@ class Delivery(MachineOwned, LastError):
     @override
     def __str__(self) -> str:
         return self.recipient
+
+    @property
+    def is_redirected(self) -> bool:
+        return self.redirected_to is not None and self.redirected_to == self.queue_id

@@ -39,6 +39,7 @@ class ClaimedDelivery:
     pending: str = ""
     was: str = ""  # its state before it was claimed
     holder: UUID | None = None  # the suspended domain, mailbox or person that holds it (holds.py)
+    redirected: bool = False  # an administrator sent it this way: routing leaves it there (reroute.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ _HOLDER: Final = """coalesce(
   )"""
 _READ: Final = f"""
 SELECT d.id, d.recipient, d.original_recipient, d.notify, d.mailbox_id, d.attempts, d.crashes, d.config_version,
-  d.created_at, d.expires_at, d.queue_id, d.pending, d.was, {_HOLDER},
+  d.created_at, d.expires_at, d.queue_id, d.pending, d.was, {_HOLDER}, coalesce(d.redirected_to = d.queue_id, false),
   m.id, m.tenant_id, m.sender, m.internet_message_id, m.from_header, m.subject, m.size, m.origin, m.incoming,
   host(m.client_address), m.mailbox_id, m.is_8bit, m.smtputf8, m.auto_submitted, m.envid, m.ret, m.received_at,
   t.config_version, t.retry_schedule
@@ -202,7 +203,7 @@ WITH claimed AS (
 )
 {_READ}
 """  # noqa: S608
-_DELIVERY_COLUMNS: Final = 14
+_DELIVERY_COLUMNS: Final = 15
 _MESSAGE_COLUMNS: Final = 17
 
 

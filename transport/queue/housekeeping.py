@@ -28,7 +28,8 @@ DELETE FROM transport_message WHERE id IN (
 _IDLE_QUEUES: Final = """
 DELETE FROM transport_queue WHERE id IN (
   SELECT q.id FROM transport_queue q
-  WHERE q.connector_id IS NOT NULL AND NOT q.suspended AND q.created_at < now() - interval '3 minutes'
+  WHERE q.delivery_type IN ('dns_connector_delivery', 'smart_host_connector_delivery')
+    AND NOT q.suspended AND q.created_at < now() - interval '3 minutes'
     AND coalesce(q.last_retry_at, q.created_at) < now() - interval '3 minutes'
     AND (q.connecting_until IS NULL OR q.connecting_until < now() - interval '3 minutes')
     AND NOT EXISTS (SELECT 1 FROM transport_delivery d WHERE d.tenant_id = q.tenant_id AND d.queue_id = q.id)

@@ -37,6 +37,11 @@ LEFT JOIN transport_sendconnector c ON c.id = q.connector_id AND c.enabled
 WHERE q.connector_id IS NOT NULL AND c.id IS NULL AND (%(tenant)s::uuid IS NULL OR q.tenant_id = %(tenant)s)
   AND EXISTS (SELECT 1 FROM transport_delivery d WHERE d.queue_id = q.id AND d.state IN ('ready', 'retry'))
 """
+# What an administrator asked to have routed again, or took back a redirection of: without waiting for its turn.
+_MARKED: Final = """
+SELECT DISTINCT queue_id FROM transport_delivery
+WHERE tenant_id = %s AND state IN ('ready', 'retry') AND config_version < %s
+"""
 # A loose scan over the index of what is due: one probe for each queue that holds something.
 _ORPHANS: Final = """
 WITH RECURSIVE held AS (
@@ -64,6 +69,8 @@ async def reroute_tenant(connection: AsyncConnection[Any], tenant_id: UUID) -> i
         looked_at += await reroute_whole_queue(connection, queue_id)
     for queue_id in await _moved_queues(connection, tenant_id, version):
         looked_at += await _reroute_queue(connection, queue_id, version)
+    for queue_id in await _marked_queues(connection, tenant_id):
+        looked_at += await _reroute_queue(connection, queue_id, FIRST_VERSION)
     return looked_at
 
 
@@ -107,6 +114,11 @@ async def _reroute_unreachable(connection: AsyncConnection[Any], tenant_id: UUID
         await reroute_claim(connection, claim)
         looked_at += len(claim.delivery_ids)
     return looked_at
+
+
+async def _marked_queues(connection: AsyncConnection[Any], tenant_id: UUID) -> list[UUID]:
+    cursor = await connection.execute(_MARKED, [tenant_id, FIRST_VERSION])
+    return [row[0] for row in await cursor.fetchall()]
 
 
 async def _moved_queues(connection: AsyncConnection[Any], tenant_id: UUID, version: int) -> list[UUID]:

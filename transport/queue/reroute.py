@@ -18,12 +18,13 @@ from transport.delivery.outcome import Outcome
 from transport.message.header import digest
 from transport.models import EventId, Source, queue_id_for
 from transport.queue.claim import Claim, ClaimedDelivery, ClaimedMessage, load_bodies
-from transport.queue.columns import Column, integers, register_columns, texts, uuids
+from transport.queue.columns import Column, booleans, integers, register_columns, texts, uuids
 from transport.queue.configuration import Configuration
 from transport.queue.intake import Accepted, Arrival, RecipientOptions, accept, astore
 from transport.queue.notices import prepare_notices
 from transport.queue.outcomes import Report, Result, Verdict
 from transport.queue.record import write_reports
+from transport.queue.redirected import Ways, hop_of, ways_of
 from transport.queue.snapshots import aroute
 from transport.routing.envelope import Client, Envelope, Origin, Right, anonymous_client
 from transport.routing.result import UNREACHABLE_HOP, DeliveryType, NextHop, Refusal, RoutedRecipient, Routing
@@ -42,8 +43,9 @@ ON CONFLICT DO NOTHING
 _MOVE: Final = """
 WITH mine AS (
   SELECT r.* FROM transport_delivery d
-  JOIN unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::text[], %s::text[], %s::bigint[])
-    AS r (id, lease_id, queue_id, recipient, mailbox_id, state, reason, version)
+  JOIN unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::text[], %s::text[], %s::bigint[],
+    %s::boolean[])
+    AS r (id, lease_id, queue_id, recipient, mailbox_id, state, reason, version, redirected)
     ON r.id = d.id AND r.lease_id = d.lease_id
   ORDER BY d.id FOR UPDATE OF d
 )
@@ -51,6 +53,7 @@ UPDATE transport_delivery d SET
   queue_id = mine.queue_id, recipient = mine.recipient, mailbox_id = mine.mailbox_id, config_version = mine.version,
   state = CASE WHEN d.pending = 'suspend' THEN 'suspended' ELSE mine.state END,
   pending = CASE WHEN d.pending = 'suspend' THEN '' ELSE d.pending END,
+  redirected_to = CASE WHEN mine.redirected THEN mine.queue_id END,
   attempts = 0, next_attempt_at = now(), lease_id = NULL, lease_until = NULL,
   last_error_code = NULL, last_error_enhanced = '', last_error_text = '', last_error_reason = mine.reason,
   last_error_peer_text = '', last_error_phase = '', last_error_endpoint = '', last_error_at = NULL
@@ -64,7 +67,7 @@ _LEAVE: Final = """
 DELETE FROM transport_delivery WHERE id = ANY(%s) AND lease_id = %s RETURNING id
 """
 _MOVE_COLUMNS: Final[tuple[Callable[[Sequence[Any]], Column], ...]] = (
-    *(uuids, uuids, uuids, texts, uuids, texts, texts, integers),
+    *(uuids, uuids, uuids, texts, uuids, texts, texts, integers, booleans),
 )
 
 
@@ -80,6 +83,7 @@ class _Move:
     routed: RoutedRecipient
     hop: NextHop
     queue_id: UUID
+    redirected: bool = False
 
     @property
     def is_unreachable(self) -> bool:
@@ -106,7 +110,8 @@ async def reroute_claim(connection: AsyncConnection[Any], claim: Claim, *, anew:
     With `anew` everything is placed anew, also where it was: for deliveries whose queue is gone.
     """
     configuration = Configuration()
-    plans = [await _plan(connection, configuration, message, anew) for message in claim.messages]
+    ways = {} if anew else await ways_of(connection, claim)
+    plans = [await _plan(connection, configuration, message, ways, anew) for message in claim.messages]
     reports = [_report(plan, claim) for plan in plans if plan.refused]
     notices = await prepare_notices(connection, reports)
     async with connection.transaction():
@@ -139,7 +144,7 @@ def _client(message: ClaimedMessage) -> Client:
 
 
 async def _plan(
-    connection: AsyncConnection[Any], configuration: Configuration, message: ClaimedMessage, anew: bool
+    connection: AsyncConnection[Any], configuration: Configuration, message: ClaimedMessage, ways: Ways, anew: bool
 ) -> _Plan:
     routing = await route_again(connection, configuration, message)
     own = [part for part in routing.messages if part.tenant_id == message.tenant_id]
@@ -149,7 +154,11 @@ async def _plan(
     terms = configuration.terms.get(message.tenant_id)
     plan = _Plan(message, terms.config_version if terms else 0, anew)
     for delivery in message.deliveries:
-        _place(plan, delivery, by_recipient.get(delivery.recipient), refused.get(delivery.recipient))
+        hop = hop_of(delivery, ways, configuration.snapshot, message.tenant_id, message.size)
+        if hop is not None:
+            _place_redirected(plan, delivery, hop)
+        else:
+            _place(plan, delivery, by_recipient.get(delivery.recipient), refused.get(delivery.recipient))
     if plan.leaving:
         plan.handed_over = await _handed_over(connection, configuration, plan, routing)
     return plan
@@ -167,6 +176,13 @@ def _place(
         move = _Move(delivery, routed, routed.next_hop, queue_of(plan.message, routed.next_hop))
         stays = move.queue_id == delivery.queue_id and not move.is_unreachable and not plan.anew
         plan.staying.append(delivery) if stays else plan.moves.append(move)
+
+
+def _place_redirected(plan: _Plan, delivery: ClaimedDelivery, hop: NextHop) -> None:
+    """Leave it where an administrator sent it, or where that connector leads to by now."""
+    routed = RoutedRecipient(delivery.recipient, delivery.recipient, hop)
+    move = _Move(delivery, routed, hop, queue_of(plan.message, hop), redirected=True)
+    plan.staying.append(delivery) if move.queue_id == delivery.queue_id else plan.moves.append(move)
 
 
 def _place_refused(plan: _Plan, delivery: ClaimedDelivery, routed: RoutedRecipient, why: Refusal) -> None:
@@ -255,6 +271,7 @@ def _move_row(claim: Claim, plan: _Plan, move: _Move) -> tuple[Any, ...]:
         "unreachable" if move.is_unreachable else "ready",
         move.routed.reason_code or "",
         plan.version,
+        move.redirected,
     )
 
 

@@ -22,7 +22,9 @@ from transport.queue.connector import Connector, load_connector
 from transport.queue.hop import BATCH, INTERNAL, Hop, Stage
 from transport.queue.notices import MAX_RETURNED
 from transport.queue.outcomes import QueueChange, Report, Result, Verdict, verdict_of, verdict_of_dns, verdict_of_hop
+from transport.queue.redirected import connector_to
 from transport.queue.reroute import reroute_claim
+from transport.routing.result import DeliveryType
 from transport.routing.retry import RetryClock
 from transport.sized import by_size
 
@@ -69,7 +71,8 @@ class SmtpHop(Hop):
 
     async def _connector(self) -> Connector | None:
         if self.queue.connector_id is None:
-            return None
+            is_to_host = self.queue.delivery_type == DeliveryType.SMART_HOST_CONNECTOR
+            return connector_to(self.queue.next_hop_domain) if is_to_host else None
         async with self.connections.lend() as connection:
             connector = await load_connector(connection, self.queue.connector_id)
         self.version = connector.config_version if connector else 0

@@ -133,6 +133,7 @@ def _facts_of_event(row: TrackingEvent, detail: Mapping[str, Any]) -> dict[str, 
         "endpoint": endpoint,
         "phase": detail.get("phase", ""),
         "reply": row.reply,
+        "target": detail.get("target", ""),
     }
 
 
@@ -180,7 +181,7 @@ def waiting_reason(row: Delivery) -> str:
         return "delivery.suspended"
     if row.state == Delivery.State.HELD:
         return "delivery.held_by_suspension" if row.held_by else "delivery.held"
-    return row.last_error_reason or row.queue.last_error_reason
+    return row.last_error_reason or row.queue.last_error_reason or ("queue.redirected" if row.is_redirected else "")
 
 
 def _next_attempt(row: Delivery) -> datetime | None:
@@ -205,6 +206,8 @@ def facts_of_waiting(
         "mailbox_id": message.mailbox_id if message else None,
         "size": message.size if message else None,
         "queue_id": row.queue_id,
+        "message_id": row.message_id,
+        "target": row.queue.next_hop_domain,
         "connector_id": row.queue.connector_id,
         "host": host or domain,
         "endpoint": endpoint,

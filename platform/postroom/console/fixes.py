@@ -72,6 +72,11 @@ def _post_to_queue(verb: str) -> Callable[[str, Params], Button]:
     return make
 
 
+def _undo_redirect(label: str, params: Params) -> Button:
+    path = [params["queue_id"], params["message_id"], "undo-redirect"]
+    return Button(label, reverse("console:queue-message-act", args=path), {})
+
+
 def _write_to(label: str, params: Params) -> Button:
     return Button(label, f"mailto:{params['address']}", is_outside=True)
 
@@ -103,6 +108,7 @@ _TARGETS: Final[Mapping[Action, _Target]] = {
     Action.RAISE_QUOTA: _Target(_link("console:mailbox", "mailbox_id"), wanted=("mailbox_id",)),
     Action.RETRY_QUEUE: _Target(_post_to_queue("retry"), Permission.STEER_QUEUES, ("queue_id",)),
     Action.RESUME_QUEUE: _Target(_post_to_queue("resume"), Permission.STEER_QUEUES, ("queue_id",)),
+    Action.UNDO_REDIRECT: _Target(_undo_redirect, Permission.STEER_QUEUES, ("queue_id", "message_id")),
     Action.EDIT_DNS: _Target(_link("console:accepted-domain-named", "domain"), Permission.VIEW, ("domain",)),
     Action.RELEASE_ADDRESS: _Target(_release, Permission.STEER_QUEUES, ("address",)),
     Action.CONTACT_PEER: _Target(_write_to, Permission.VIEW, ("address",)),

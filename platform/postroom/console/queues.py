@@ -24,8 +24,11 @@ from tenants.permissions import Permission
 from tenants.problems import Problem
 from transport.access import deliveries, queues
 from transport.access import messages as tenant_messages
+from transport.actions.exports import export_message
 from transport.actions.queue import (
     remove_message,
+    resubmit_message,
+    resubmit_queue,
     resume_message,
     resume_queue,
     retry_message,
@@ -33,6 +36,7 @@ from transport.actions.queue import (
     suspend_message,
     suspend_queue,
 )
+from transport.actions.redirect import undo_redirect, undo_redirect_of_queue
 from transport.models import Delivery, Queue
 from transport.queue.configuration import Configuration
 from transport.queue.listing import ListedQueue, find_queue, list_queues
@@ -43,11 +47,15 @@ QUEUE_VERBS: dict[str, tuple[Callable[..., Any], str | Promise]] = {
     "retry": (retry_queue, gettext_lazy("{queue} is tried again now.")),
     "suspend": (suspend_queue, gettext_lazy("{queue} is suspended: its mail waits until you resume it.")),
     "resume": (resume_queue, gettext_lazy("{queue} goes on.")),
+    "resubmit": (resubmit_queue, gettext_lazy("What waits in {queue} is routed again.")),
+    "undo-redirect": (undo_redirect_of_queue, gettext_lazy("What was redirected to {queue} is routed again.")),
 }
 MESSAGE_VERBS: dict[str, tuple[Callable[..., Any], str | Promise]] = {
     "retry": (retry_message, gettext_lazy("The message is tried again now.")),
     "suspend": (suspend_message, gettext_lazy("The message is suspended.")),
     "resume": (resume_message, gettext_lazy("The message goes on.")),
+    "resubmit": (resubmit_message, gettext_lazy("The message is routed again.")),
+    "undo-redirect": (undo_redirect, gettext_lazy("The redirection is taken back: the message is routed again.")),
     "remove": (partial(remove_message, with_ndr=True), gettext_lazy("The message is removed; its sender is told.")),
     "remove-silently": (partial(remove_message, with_ndr=False), gettext_lazy("The message is removed.")),
 }
@@ -99,7 +107,15 @@ def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     known = Configuration()
     waiting = [Waiting(delivery, _told(delivery, known)) for delivery in page.rows]
     told = explained(queue) if queue else None
-    context = {"row": row, "queue": queue, "page": page, "waiting": waiting, "told": told}
+    has_redirected = any(delivery.is_redirected for delivery in page.rows)
+    context = {
+        "row": row,
+        "queue": queue,
+        "page": page,
+        "waiting": waiting,
+        "told": told,
+        "has_redirected": has_redirected,
+    }
     return render(request, "console/queues/detail.html", context)
 
 
@@ -152,3 +168,13 @@ def act_on_message(request: ConsoleRequest, pk: UUID, message: UUID, verb: str) 
     else:
         messages.success(request, str(done))
     return redirect_back(request, reverse("console:queue", args=[pk]))
+
+
+@needs(Permission.EXPORT_MESSAGES)
+def export(request: ConsoleRequest, pk: UUID, message: UUID) -> HttpResponse:
+    """Hand out a queued message as an .eml file; the audit log has it."""
+    queue = one(queues(request.membership.tenant_id), pk)
+    row = one(tenant_messages(request.membership.tenant_id).filter(deliveries__queue=queue).distinct(), message)
+    answer = HttpResponse(export_message(actor=actor_of(request), message=row), content_type="message/rfc822")
+    answer["Content-Disposition"] = f'attachment; filename="{row.pk}.eml"'
+    return answer

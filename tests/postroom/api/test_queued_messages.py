@@ -9,9 +9,10 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from postroom.api.v1 import queued_messages
+from tenants.models import AuditEvent
 from tests import factories
 from tests.conftest import Contoso
-from tests.postroom.api.conftest import Program
+from tests.postroom.api.conftest import Program, program_of
 from tests.transport.workers import send
 from transport.models import Delivery
 
@@ -64,3 +65,23 @@ def test_a_page_asks_as_much_for_one_as_for_many(
 
 def test_a_cursor_that_is_none_is_told(api: Program) -> None:
     assert api.get("queued-messages/", cursor="nonsense").status_code == 400
+
+
+def test_a_message_is_redirected_and_comes_back(contoso: Contoso, api: Program) -> None:
+    send(contoso.alice_mailbox, "x@elsewhere.example")
+    (entry,) = api.get("queued-messages/").json()["results"]
+    moved = api.post(f"queued-messages/{entry['id']}/redirect/", {"smart_host": "relay.fabrikam.example"})
+    assert (moved.status_code, moved.json()["next_hop_domain"]) == (200, "relay.fabrikam.example")
+    again = api.post(f"queues/{moved.json()['queue_id']}/redirect/", {"smart_host": "[192.0.2.9]:587"})
+    assert again.status_code == 400, "reserved for documentation: nobody is made to connect there"
+    assert api.post(f"queued-messages/{moved.json()['id']}/undo-redirect/").status_code == 200
+    assert not Delivery.objects.get().is_redirected
+
+
+@pytest.mark.parametrize(("role", "status"), [("admin", 200), ("helpdesk", 403), ("auditor", 403)])
+def test_what_people_wrote_is_exported_by_those_who_may(contoso: Contoso, role: str, status: int) -> None:
+    send(contoso.alice_mailbox, "x@elsewhere.example")
+    program = program_of(contoso.tenant, role)
+    entry = program.get("queued-messages/").json()["results"][0]
+    assert program.get(f"queued-messages/{entry['id']}/source/").status_code == status
+    assert AuditEvent.objects.filter(action="message.export").count() == (1 if status == 200 else 0)

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from tenants.models import AuditEvent
 from tests.conftest import Contoso
 from tests.factories import make_send_connector
 from tests.postroom.console.conftest import page
@@ -93,3 +94,44 @@ def test_an_auditor_sees_queues_without_buttons(waiting: Delivery, contoso: Cont
     assert "Unreachable Domain" in text
     assert "/suspend/" not in text
     assert "/send-connectors/internet/" not in text
+
+
+def test_a_message_is_redirected_and_the_page_offers_the_way_back(
+    contoso: Contoso, waiting: Delivery, as_alice: Client
+) -> None:
+    connector = make_send_connector(contoso.tenant, "other.example", name="Other")
+    path = f"/queues/{waiting.queue_id}/messages/{waiting.message_id}/redirect/"
+    assert "Other" in page(as_alice.get(path))
+    assert "loopback, private or reserved" in page(as_alice.post(path, {"smart_host": "10.0.0.1"}))
+    assert Delivery.objects.get().queue_id == waiting.queue_id
+    text = page(as_alice.post(path, {"send_connector": str(connector.pk)}, follow=True))
+    assert "1 recipient goes to Other." in text
+    moved = Delivery.objects.get()
+    assert moved.queue_id != waiting.queue_id
+    undo = f"/queues/{moved.queue_id}/messages/{waiting.message_id}/undo-redirect/"
+    for where in (f"/queues/{moved.queue_id}/", f"/tracking/{waiting.message_id}/"):
+        text = page(as_alice.get(where))
+        assert undo in text
+        assert "redirected" in text
+    page(as_alice.post(undo, follow=True))
+    assert not Delivery.objects.get().is_redirected
+
+
+def test_a_queue_is_redirected_as_a_whole(contoso: Contoso, waiting: Delivery, as_alice: Client) -> None:
+    path = f"/queues/{waiting.queue_id}/redirect/"
+    assert "one of the two" in page(as_alice.post(path))
+    text = page(as_alice.post(path, {"smart_host": "relay.fabrikam.example:2525"}, follow=True))
+    assert "relay.fabrikam.example:2525" in text
+
+
+def test_a_queued_message_is_exported_by_those_who_may_and_the_audit_log_has_it(
+    contoso: Contoso, waiting: Delivery, as_alice: Client
+) -> None:
+    path = f"/queues/{waiting.queue_id}/messages/{waiting.message_id}/source/"
+    answer = as_alice.get(path)
+    assert answer["Content-Disposition"] == f'attachment; filename="{waiting.message_id}.eml"'
+    assert answer.content.endswith(b"Subject: Hello there\r\n\r\nHello\r\n")
+    assert AuditEvent.objects.get(action="message.export").object_id == str(waiting.message_id)
+    contoso.alice.memberships.update(role="helpdesk")
+    assert as_alice.get(path).status_code == 403
+    assert path not in page(as_alice.get(f"/queues/{waiting.queue_id}/"))

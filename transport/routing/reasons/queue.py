@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from transport.message.reply import Reply
-from transport.routing.reasons.reason import RESUME_QUEUE, RETRY_QUEUE, Reason, Side
+from transport.routing.reasons.reason import RESUME_QUEUE, RETRY_QUEUE, UNDO_REDIRECT, Reason, Side
 from transport.routing.wording import gettext_noop as _
 
 REASONS: Final = (
@@ -47,6 +47,55 @@ REASONS: Final = (
         _("An administrator removed the message"),
         _("The message was taken out of the queue by hand. The tracking log names who did it."),
         reply=Reply(550, "5.3.2", "Message removed from the queue by an administrator"),
+    ),
+    Reason(
+        "queue.redirected",
+        Side.TENANT,
+        _("An administrator redirected it to {target}"),
+        _(
+            "It goes to {target}, whatever routing would say, until it has left or the redirection is taken back; then "
+            "routing decides again. The audit log names who did it."
+        ),
+        (UNDO_REDIRECT,),
+    ),
+    Reason(
+        "queue.redirect_undone",
+        Side.TENANT,
+        _("An administrator took the redirection back"),
+        _("It is routed again, as if it had never been redirected. The audit log names who did it."),
+    ),
+    Reason(
+        "queue.redirect_target",
+        Side.TENANT,
+        _("Where to is not clear"),
+        _("Name either a send connector or the address of a server to redirect to, one of the two."),
+    ),
+    Reason(
+        "queue.redirect_unknown",
+        Side.TENANT,
+        _("There is no such send connector"),
+        _("Choose one of the send connectors of this organisation."),
+    ),
+    Reason(
+        "queue.redirect_disabled",
+        Side.TENANT,
+        _("The send connector is disabled"),
+        _("“{connector}” is switched off, so nothing would leave by it. Enable it first, or choose another one."),
+    ),
+    Reason(
+        "queue.redirect_loop",
+        Side.TENANT,
+        _("That way leads back here"),
+        _("{target} is this server, so the mail would go round in a circle. Name the server that takes the mail."),
+    ),
+    Reason(
+        "queue.nothing_to_redirect",
+        Side.TENANT,
+        _("Nothing of it can be redirected"),
+        _(
+            "Mail to mailboxes stays here; what is being sent at the moment ends as it will; what is held, poison or "
+            "about to be removed stays where it is; and a send connector takes nothing that is larger than its limit."
+        ),
     ),
     Reason(
         "notice.null_sender",

@@ -34,6 +34,7 @@ class Action(StrEnum):
     RAISE_QUOTA = "raise_quota"
     RETRY_QUEUE = "retry_queue"
     RESUME_QUEUE = "resume_queue"
+    UNDO_REDIRECT = "undo_redirect"
     EDIT_DNS = "edit_dns"
     CONTACT_PEER = "contact_peer"
     RELEASE_ADDRESS = "release_address"
@@ -89,6 +90,11 @@ ENABLE_MAILBOX = Fix(Action.ENABLE_MAILBOX, _("Enable the mailbox “{mailbox}�
 RAISE_QUOTA = Fix(Action.RAISE_QUOTA, _("Raise the quota of “{mailbox}”"), {"mailbox_id": "{mailbox_id}"})
 RETRY_QUEUE = Fix(Action.RETRY_QUEUE, _("Retry now"), {"queue_id": "{queue_id}"})
 RESUME_QUEUE = Fix(Action.RESUME_QUEUE, _("Resume the queue"), {"queue_id": "{queue_id}"})
+UNDO_REDIRECT = Fix(
+    Action.UNDO_REDIRECT,
+    _("Take the redirection back"),
+    {"queue_id": "{queue_id}", "message_id": "{message_id}"},
+)
 EDIT_DNS = Fix(Action.EDIT_DNS, _("See which DNS records are wanted"), {"domain": "{sender_domain}"})
 RELEASE_ADDRESS = Fix(Action.RELEASE_ADDRESS, _("Release {recipient}"), {"address": "{recipient}"})
 CONTACT_PEER = Fix(

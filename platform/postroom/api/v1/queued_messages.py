@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -19,11 +20,14 @@ from rest_framework.viewsets import ViewSet
 
 from postroom.api.scoped import ScopedView
 from postroom.api.v1.last_errors import LastErrorSerializer, last_error
+from postroom.api.v1.queues import RedirectSerializer, target_of
 from postroom.api.viewsets import TENANT
 from tenants.access import one
 from tenants.permissions import Permission
-from transport.access import deliveries, message_source, messages, queued_message_keys, queues
+from transport.access import deliveries, messages, queued_message_keys, queues
+from transport.actions.exports import export_message
 from transport.actions.queue import remove_message, resubmit_message, resume_message, retry_message, suspend_message
+from transport.actions.redirect import redirect_message, undo_redirect
 from transport.models import Delivery
 from transport.queue.configuration import Configuration
 from transport.queue.listing import QueueError
@@ -73,7 +77,7 @@ class RemoveSerializer(serializers.Serializer[Any]):
 class QueuedMessageViewSet(ScopedView, ViewSet):  # type: ignore[misc]  # the mixin's as_view takes the actions
     needs_to_read = Permission.VIEW
     needs_to_write = Permission.STEER_QUEUES
-    needs_for_action = MappingProxyType({"source": Permission.STEER_QUEUES})  # what people write is not for all to read
+    needs_for_action = MappingProxyType({"source": Permission.EXPORT_MESSAGES})  # not for all to read
     can_dry_run = False
     lookup_value_regex = "[^/]+"
 
@@ -124,6 +128,19 @@ class QueuedMessageViewSet(ScopedView, ViewSet):  # type: ignore[misc]  # the mi
         """Route it again."""
         return self._after(resubmit_message, pk)
 
+    @extend_schema(request=RedirectSerializer, parameters=[TENANT], responses=QueuedMessageSerializer)
+    @action(detail=True, methods=["post"])
+    def redirect(self, request: Request, pk: str) -> Response:
+        """Send it another way: by a send connector, or to a server. Answers with the message where it is then."""
+        self._found(pk)
+        return self._after(partial(redirect_message, target=target_of(request, self.tenant_id)), pk)
+
+    @extend_schema(request=None, parameters=[TENANT], responses=QueuedMessageSerializer)
+    @action(detail=True, methods=["post"], url_path="undo-redirect")
+    def undo_redirect(self, request: Request, pk: str) -> Response:
+        """Route it again, as if it had not been redirected."""
+        return self._after(undo_redirect, pk)
+
     @extend_schema(
         request=RemoveSerializer,
         parameters=[TENANT],
@@ -142,9 +159,10 @@ class QueuedMessageViewSet(ScopedView, ViewSet):  # type: ignore[misc]  # the mi
     @extend_schema(parameters=[TENANT], responses={(200, "message/rfc822"): bytes})
     @action(detail=True, methods=["get"])
     def source(self, request: Request, pk: str) -> HttpResponse:
-        """The message as it will leave, byte for byte."""
+        """The message as it will leave, byte for byte. The audit log has each export."""
         row = self._found(pk).rows[0]
-        answer = HttpResponse(message_source(self.tenant_id, row.message_id), content_type="message/rfc822")
+        content = export_message(actor=self.actor, message=row.message)
+        answer = HttpResponse(content, content_type="message/rfc822")
         answer["Content-Disposition"] = f'attachment; filename="{row.message_id}.eml"'
         return answer
 
@@ -152,8 +170,14 @@ class QueuedMessageViewSet(ScopedView, ViewSet):  # type: ignore[misc]  # the mi
         before = self._found(pk)
         row = before.rows[0]
         act(actor=self.actor, message=row.message, queue=row.queue)
-        after = self._rows(row.message_id, row.queue_id)
+        after = self._rows(row.message_id, row.queue_id) or self._moved(before)
         return Response(as_json(QueuedMessage(tuple(after)) if after else before))
+
+    def _moved(self, before: QueuedMessage) -> Sequence[Delivery]:
+        """Return the message where it is now: it may have been put into another queue."""
+        now = deliveries(self.tenant_id).filter(pk__in=[row.pk for row in before.rows]).order_by("id")
+        rows = list(now)
+        return [row for row in rows if row.queue_id == rows[0].queue_id]
 
     def _found(self, pk: str) -> QueuedMessage:
         message_id, _, queue_id = pk.partition(".")

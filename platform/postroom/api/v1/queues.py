@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from tenants.access import one
 from tenants.permissions import Permission
 from transport.access import queues
 from transport.actions.queue import resubmit_queue, resume_queue, retry_queue, suspend_queue
+from transport.actions.redirect import Target, find_target, redirect_queue, undo_redirect_of_queue
 from transport.models import Queue
 from transport.queue.listing import ListedQueue, find_queue, list_queues
 
@@ -48,6 +50,23 @@ class QueueSerializer(serializers.Serializer[Any]):
     @extend_schema_field(LastErrorSerializer(allow_null=True))
     def get_last_error(self, row: ListedQueue) -> dict[str, Any] | None:
         return last_error(row.last_error, row.reason_facts)
+
+
+class RedirectSerializer(serializers.Serializer[Any]):
+    send_connector = serializers.UUIDField(required=False, allow_null=True)
+    smart_host = serializers.CharField(
+        required=False, allow_blank=True, max_length=300, help_text="A name or an address, with `:port` where not 25."
+    )
+
+
+def target_of(request: Request, tenant_id: UUID) -> Target:
+    """Return where the body says to redirect to; raise the Problem that says why not."""
+    serializer = RedirectSerializer(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    given = serializer.validated_data
+    return find_target(
+        tenant_id=tenant_id, connector_id=given.get("send_connector"), smart_host=given.get("smart_host", "")
+    )
 
 
 class QueueViewSet(ScopedView, ViewSet):  # type: ignore[misc]  # the mixin's as_view takes the actions
@@ -92,6 +111,19 @@ class QueueViewSet(ScopedView, ViewSet):  # type: ignore[misc]  # the mixin's as
     def resubmit(self, request: Request, pk: str) -> Response:
         """Route everything in the queue again."""
         return self._after(resubmit_queue, pk)
+
+    @extend_schema(request=RedirectSerializer, parameters=[TENANT], responses=QueueSerializer)
+    @action(detail=True, methods=["post"])
+    def redirect(self, request: Request, pk: str) -> Response:
+        """Send what waits in it another way: by a send connector, or to a server. Answers with the queue left."""
+        self._listed(pk)
+        return self._after(partial(redirect_queue, target=target_of(request, self.tenant_id)), pk)
+
+    @extend_schema(request=None, parameters=[TENANT], responses=QueueSerializer)
+    @action(detail=True, methods=["post"], url_path="undo-redirect")
+    def undo_redirect(self, request: Request, pk: str) -> Response:
+        """Route again what was redirected to this queue."""
+        return self._after(undo_redirect_of_queue, pk)
 
     def _after(self, act: Callable[..., object], pk: str) -> Response:
         """Act, and show the queue as it is then; or as it was, where it has emptied meanwhile."""
