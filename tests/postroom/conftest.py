@@ -23,4 +23,5 @@ def silent_dns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("transport.checks.send_connector.walk_plan", lambda _: (Walk(()), 0))
     for where in ("postroom.console.overview", "transport.checks.mail_flow"):
         monkeypatch.setattr(f"{where}.look_up_findings", lambda _: LiveFindings())
+    monkeypatch.setattr("transport.actions.simulate.look_up", list)
     cache.clear()

@@ -101,7 +101,11 @@ def try_client(
 
     Without a tenant an operator asks, of all. Addresses are checked by the caller; Problem comes from nobody.
     """
-    arriving = arrive(tenant=tenant, address=address, port=port, user=user, sender=sender or None)
+    return judge(arrive(tenant=tenant, address=address, port=port, user=user, sender=sender or None), tenant, sender)
+
+
+def judge(arriving: Arriving, tenant: Tenant | None, sender: str) -> ClientTest:
+    """Say what a client that has arrived would be let do, as `tenant` may know it; None: as an operator may."""
     trace = _trace_of(arriving)
     listener = arriving.listener
     if listener is None or arriving.client is None:
@@ -169,7 +173,7 @@ def _logged_in(asked: _LogIn, table: ConnectorTable) -> Arriving:
         return asked.arriving(None, problem="receive_connector.no_log_in_here")
     if "@" not in asked.user:
         return _logged_in_as_machine(asked, table)
-    mailbox = _mailbox(asked.tenant, asked.user)
+    mailbox = mailbox_of_log_in(asked.tenant, asked.user)
     if mailbox is None:
         return asked.arriving(None, problem="auth.failed")
     name, rights = listener.name, listener.user_rights
@@ -193,7 +197,8 @@ def _logged_in_as_machine(asked: _LogIn, table: ConnectorTable) -> Arriving:
     return asked.arriving(client, relay)
 
 
-def _mailbox(tenant: Tenant | None, user: str) -> Mailbox | None:
+def mailbox_of_log_in(tenant: Tenant | None, user: str) -> Mailbox | None:
+    """Return the mailbox that a log-in by address opens: one of the tenant's, or, for an operator, anybody's."""
     if tenant is not None:
         return mailbox_of_address(tenant.pk, user)
     local, _at, domain = user.strip().lower().rpartition("@")

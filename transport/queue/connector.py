@@ -8,7 +8,9 @@ from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
+import psycopg
 from django.conf import settings
+from django.db import connection as django_connection
 from psycopg import AsyncConnection
 
 from tenants.secrets import decrypt
@@ -98,6 +100,14 @@ async def load_connector(connection: AsyncConnection[Any], connector_id: UUID) -
     """Return an enabled connector, or None where it is gone or switched off."""
     cursor = await connection.execute(_LOAD, [connector_id])
     row = await cursor.fetchone()
+    return Connector(*row) if row else None
+
+
+def load_connector_now(connector_id: UUID) -> Connector | None:
+    """Return the same by Django's connection, inside the caller's scope: for those who ask, and do not send."""
+    django_connection.ensure_connection()
+    with psycopg.Cursor(django_connection.connection) as cursor:
+        row = cursor.execute(_LOAD, [connector_id]).fetchone()
     return Connector(*row) if row else None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final
 
+from django.db import connection as django_connection
 from psycopg import AsyncConnection
 
 PER_HOST: Final = 20  # Exchange's MaxPerDomainOutboundConnections
@@ -19,6 +20,14 @@ _HOSTS: Final = 0x5048
 _TAKE: Final = """
 SELECT k FROM generate_series(%s::bigint, %s::bigint) AS k WHERE pg_try_advisory_lock(k) LIMIT 1
 """
+# How pg_locks shows a lock by one bigint: its halves in two columns.
+_LOW: Final = 0xFFFF_FFFF
+_TAKEN: Final = """
+SELECT count(*) FROM pg_locks
+WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND classid::bigint = %s AND objid::bigint BETWEEN %s AND %s
+"""
 
 
 async def take_drain_slot(connection: AsyncConnection[Any], limit: int) -> int | None:
@@ -28,8 +37,21 @@ async def take_drain_slot(connection: AsyncConnection[Any], limit: int) -> int |
 
 async def take_host_slot(connection: AsyncConnection[Any], host: str, limit: int) -> int | None:
     """Take one of the connections that the platform may have to one host at a time."""
+    return await _take(connection, first_of(host), min(limit, 255))
+
+
+def places_taken(host: str) -> int:
+    """Return how many connections the platform has to a host now, by Django's connection."""
+    with django_connection.cursor() as cursor:
+        first = first_of(host)
+        cursor.execute(_TAKEN, [first >> 32, first & _LOW, (first & _LOW) + 254])
+        return int(cursor.fetchone()[0])
+
+
+def first_of(host: str) -> int:
+    """Return the key of a host's first place; the others follow it."""
     digest = int.from_bytes(hashlib.blake2b(host.encode(), digest_size=5).digest(), "big")
-    return await _take(connection, _HOSTS << 48 | digest << 8, min(limit, 255))
+    return _HOSTS << 48 | digest << 8
 
 
 async def give_back(connection: AsyncConnection[Any], slot: int) -> None:

@@ -10,10 +10,15 @@ from django.conf import settings
 from django.test import Client
 
 from postroom.console.fixes import _TARGETS, buttons
+from tests import factories
 from tests.conftest import Contoso
 from tests.postroom.console.conftest import page
+from tests.transport.conftest import name_server
+from tests.transport.dns.stub import StubDns
 from transport.models import Delivery
 from transport.routing.reasons import Action, Fix
+
+__all__ = ["name_server"]
 
 TEMPLATES = [
     *Path(settings.ROOT, "templates").glob("*.html"),
@@ -89,3 +94,22 @@ def test_what_if_tells_the_way_and_sends_nothing(
     assert words in text
     assert "<script>" not in text
     assert not Delivery.objects.exists()
+
+
+def test_what_if_shows_the_hosts_and_says_what_is_not_known(
+    contoso: Contoso, as_alice: Client, name_server: StubDns
+) -> None:
+    factories.make_send_connector(contoso.tenant, "*", name="Internet")
+    name_server.add("elsewhere.example", "MX", "10 mx1.elsewhere.example.")
+    name_server.add("mx1.elsewhere.example", "A", "8.8.4.4")
+    asked = {"sender": "alice@contoso.example", "recipient": "x@elsewhere.example"}
+    text = page(as_alice.get("/what-if/", asked))
+    for words in ("mx1.elsewhere.example", "8.8.4.4", "free now", "only when it is asked", "may send to everybody"):
+        assert words in text
+    text = page(as_alice.get("/what-if/", asked | {"recipient": "x@nowhere.example"}))
+    assert "and comes back to its sender" in text
+
+
+def test_what_if_asks_for_the_address_of_a_machine_that_logs_in(contoso: Contoso, as_alice: Client) -> None:
+    asked = {"sender": "alice@contoso.example", "recipient": "x@elsewhere.example", "user": "printer"}
+    assert "needs the address" in page(as_alice.get("/what-if/", asked))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -10,7 +13,8 @@ from typing_extensions import override
 
 from tenants.models import Tenant
 from tenants.scope import operator_scope
-from transport.actions.simulate import Simulation, simulate
+from transport.actions.simulate import Simulation, simulate, with_ways
+from transport.actions.ways import Way
 from transport.routing.reasons import explain
 
 
@@ -23,6 +27,10 @@ class Command(BaseCommand):
         parser.add_argument("recipient")
         parser.add_argument("--tenant", metavar="SLUG", help="who sends; without it, a stranger from the Internet does")
         parser.add_argument("--size", type=int, default=4096, help="bytes")
+        parser.add_argument("--client-ip", metavar="ADDRESS", help="as from there, through its receive connector")
+        parser.add_argument("--port", type=int, help="the listener's, with --client-ip; without it: relay-in")
+        parser.add_argument("--user", default="", help="who logs in: a mailbox's address, or a relay permission's name")
+        parser.add_argument("--no-dns", action="store_true", help="leave DNS alone")
         parser.add_argument("--json", action="store_true")
 
     @override
@@ -30,8 +38,16 @@ class Command(BaseCommand):
         with operator_scope():
             tenant = self.find(options["tenant"])
             result = simulate(
-                tenant=tenant, sender=options["sender"], recipient=options["recipient"], size=options["size"]
+                tenant=tenant,
+                sender=options["sender"],
+                recipient=options["recipient"],
+                size=options["size"],
+                client_address=_address(options["client_ip"]),
+                port=options["port"],
+                user=options["user"],
             )
+        # Whoever runs commands is an operator, also where they ask as a tenant.
+        result = replace(with_ways(result, operator_scope, ask_dns=not options["no_dns"]), for_operator=True)
         if options["json"]:
             self.stdout.write(json.dumps(result.to_json(), ensure_ascii=False, indent=2))
         else:
@@ -55,3 +71,50 @@ class Command(BaseCommand):
                 self.stdout.write(f"    {told.title}. {told.text}")
                 for fix in told.fixes:
                     self.stdout.write(f"    to mend it: {fix.label}")
+            for line in _way_lines(outcome.way, for_operator=result.for_operator) if outcome.way else ():
+                self.stdout.write(f"    {line}")
+        for text in result.unknown():
+            self.stdout.write(f"not known: {text}")
+
+
+def _address(text: str | None) -> str | None:
+    if text is None:
+        return None
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise CommandError(f"{text!r} is no IP address.") from None
+
+
+def _way_lines(way: Way, *, for_operator: bool) -> Iterator[str]:
+    for host in way.hosts:
+        name = f"{host.preference} {host.name}" if host.preference is not None else host.name
+        for one in host.addresses:
+            refused = f", not connected to: {explain(one.obstacle, endpoint=one.address).title}" if one.obstacle else ""
+            yield f"host {name} [{one.address}]:{one.port}{refused}"
+    if (why := way.why_no_host()) is not None:
+        yield f"no host: {why.title}. {why.text}"
+    if way.connector is not None:
+        yield f"TLS: {way.tls()}"
+        yield f"greets as {way.greets_as}"
+    if way.place is not None:
+        free = "free" if way.place.is_free else "all in use: it would wait for one"
+        taken = f"{way.place.taken} in use, " if for_operator else ""
+        yield f"connection: one of {way.place.limit} to {way.place.address}, {taken}{free}"
+    yield from _queue_lines(way)
+    yield from (f"not known: {text}" for text in way.unknown())
+
+
+def _queue_lines(way: Way) -> Iterator[str]:
+    queue = way.queue
+    if queue is None:
+        yield "queue: empty"
+        return
+    more = "" if queue.is_counted_out else " and more"
+    yield f"queue: {queue.status}, {way.waiting}{more} waiting before it"
+    if queue.next_retry_at is not None:
+        yield f"    next try: {queue.next_retry_at.isoformat(timespec='seconds')}"
+    if way.last_error is not None:
+        why = way.last_error_explained()
+        told = f"{why.title}. " if why else ""
+        yield f"    last error: {told}{way.last_error.peer_text or way.last_error.text}".rstrip()
