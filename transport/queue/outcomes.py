@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from transport.delivery.failure import HopFailure, primary_target_reply
+from transport.delivery.greylist import GREYLIST, told_wait
 from transport.delivery.outcome import Outcome, Phase, RecipientOutcome, TlsFacts
 from transport.dns.failures import DnsFailure
 from transport.message.reply import Reply
@@ -55,6 +56,8 @@ class Verdict:
             facts["text"] = str(self.reply)
         if self.cause:
             facts["last_error"] = self.cause
+        if self.reason == GREYLIST and (wait := told_wait(self.words.text)):
+            facts["asked_to_wait"] = round(wait.total_seconds())
         return facts
 
 

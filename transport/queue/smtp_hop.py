@@ -23,6 +23,7 @@ from transport.queue.hop import BATCH, INTERNAL, Hop, Stage
 from transport.queue.notices import MAX_RETURNED
 from transport.queue.outcomes import QueueChange, Report, Result, Verdict, verdict_of, verdict_of_dns, verdict_of_hop
 from transport.queue.redirected import connector_to
+from transport.queue.patience import is_trouble, labelled, next_attempt
 from transport.queue.reroute import reroute_claim
 from transport.routing.result import DeliveryType
 from transport.routing.retry import RetryClock
@@ -168,7 +169,7 @@ class SmtpHop(Hop):
     async def _judge(self, batch: Claim, reports: list[Report], opened: SmtpConnection) -> None:
         """Say of the queue what its messages met with, where not one got through."""
         verdicts = [one.verdict for report in reports for one in report.with_status(Outcome.TRANSIENT)]
-        put_off = [verdict for verdict in verdicts if verdict is not INTERNAL]
+        put_off = [verdict for verdict in verdicts if verdict is not INTERNAL and is_trouble(verdict)]
         if self.delivered or not put_off:
             return
         if not opened.is_usable or len(put_off) >= HOPELESS_BATCH:
@@ -183,11 +184,13 @@ class SmtpHop(Hop):
 async def _verdicts(opened: SmtpConnection, message: ClaimedMessage, content: bytes) -> list[Verdict]:
     """Send one message. A fault of ours with it must not hold up those behind it."""
     try:
-        return [verdict_of(outcome) for outcome in await opened.send(outgoing(message, content))]
+        outcomes = await opened.send(outgoing(message, content))
     except Exception:
         logger.exception("Message %s could not be sent by a fault of ours.", message.id)
         opened.abort()
         return [INTERNAL] * len(message.deliveries)
+    pairs = zip(outcomes, message.deliveries, strict=True)
+    return [labelled(verdict_of(outcome), delivery.attempts) for outcome, delivery in pairs]
 
 
 def outgoing(message: ClaimedMessage, content: bytes) -> OutgoingMessage:
@@ -210,4 +213,4 @@ def outgoing(message: ClaimedMessage, content: bytes) -> OutgoingMessage:
 def _result(delivery: ClaimedDelivery, verdict: Verdict, clock: RetryClock, at: datetime) -> Result:
     if verdict.status is not Outcome.TRANSIENT:
         return Result(delivery, verdict)
-    return Result(delivery, verdict, clock.next_attempt(at, delivery.attempts + 1))
+    return Result(delivery, verdict, next_attempt(verdict, delivery, clock, at))

@@ -82,6 +82,11 @@ class RetryClock:
             left -= step.count
         return self.steps[-1].interval
 
+    @property
+    def longest(self) -> timedelta:
+        """The longest time between two attempts."""
+        return max(step.interval for step in self.steps)
+
     def next_attempt(self, now: datetime, failures: int) -> datetime:
         return now + self.interval_after(failures)
 

@@ -106,19 +106,6 @@ def test_what_a_dropped_connection_left_unsent_is_not_counted_as_tried(
     assert sorted(Delivery.objects.values_list("state", "attempts")) == [("ready", 0), ("ready", 0), ("retry", 1)]
 
 
-def test_a_greylisting_peer_is_tried_again_by_the_messages_own_clock(
-    contoso: Contoso, peer: StubSmtp, to_peer: SendConnector
-) -> None:
-    peer.script["rcpt"] = "450 4.7.1 Greylisted, try again"
-    message_id = send(contoso.alice_mailbox, ELSEWHERE)
-    deliver()
-    assert (Queue.objects.get().next_retry_at, Queue.objects.get().last_error_reason) == (None, "peer.greylist")
-    del peer.script["rcpt"]
-    Delivery.objects.update(next_attempt_at=timezone.now())
-    deliver()
-    assert [name for name, _ in events_of(message_id)] == ["RECEIVE", "DEFER", "SEND"]
-
-
 def dns_connector(contoso: Contoso, port: int) -> SendConnector:
     return factories.make_send_connector(contoso.tenant, name="Internet", port=port)
 

@@ -130,7 +130,8 @@ REASONS: Final = (
         _("{host} asks us to come back a little later"),
         _(
             "The peer puts off first-time senders for some minutes (greylisting); spammers seldom come back. This is "
-            "no fault: the next try goes through by itself."
+            "no fault and holds nothing else up: we come back when the peer said, else in about five minutes, and are "
+            "let in then."
         ),
         (RETRY_QUEUE,),
     ),
