@@ -15,7 +15,8 @@ from tenants.names import printable_name
 from tenants.problems import Problem, constraint_problems
 from tenants.wakeups import platform_changed
 
-FIELDS = frozenset(NAMES) | {"name", "description", "is_default"}
+FIELDS = frozenset(NAMES) | {"name", "description", "is_default", "weight"}
+MAX_WEIGHT = 100
 
 
 @transaction.atomic
@@ -62,6 +63,8 @@ def _write(plan: Plan, fields: dict[str, Any]) -> None:
     if not plan.name:
         raise Problem("api.required", field="name")
     check_limits(plan)
+    if not 1 <= plan.weight <= MAX_WEIGHT:
+        raise Problem("plan.invalid_weight", field="weight", value=plan.weight, high=MAX_WEIGHT)
     if plan.is_default:
         Plan.objects.filter(is_default=True).exclude(pk=plan.pk).update(is_default=False)
     with constraint_problems({"tenants_plan_name_key": Problem("plan.name_exists", field="name", plan=plan.name)}):

@@ -21,6 +21,12 @@ class Plan(models.Model):
     # Raised with every change, so that listeners notice one that they were not told of (design §12.6).
     version = models.BigIntegerField(default=1, editable=False)
 
+    weight = models.PositiveSmallIntegerField(
+        _("share of the workers"),
+        default=1,
+        db_default=1,
+        help_text=_("While tenants wait for the workers, one with 3 has three next hops served for each one of 1."),
+    )
     max_domains = models.PositiveBigIntegerField(_("accepted domains"), default=100)
     max_mailboxes = models.PositiveBigIntegerField(_("mailboxes"), default=10_000)
     max_storage = models.PositiveBigIntegerField(_("storage in mailboxes, bytes"), default=1024**4)

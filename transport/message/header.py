@@ -6,7 +6,7 @@ Nothing here looks at the body or at MIME: this is the only reading that the acc
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import islice
@@ -34,7 +34,8 @@ _DATE = re.compile(
     r"(?:\s{1,9}([+-])(\d{2})(\d{2}))?"
 )
 _MONTHS: Final = ["", "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
-_WANTED: Final = frozenset(
+_ABOUT_HASTE: Final = frozenset([b"list-id", b"precedence", b"priority", b"x-priority"])
+_WANTED: Final = _ABOUT_HASTE | frozenset(
     [b"message-id", b"subject", b"date", b"from", b"sender", b"reply-to", b"auto-submitted", b"received"]
 )
 _GUARDED: Final = (b"return-path", b"authentication-results", b"x-postroom-")
@@ -76,6 +77,7 @@ class HeaderDigest:
     header_size: int = 0
     has_guarded_fields: bool = False  # some that a firewall has to look at (firewall.py)
     is_truncated: bool = False
+    is_bulk: bool = False  # says itself that it is from a list, sent in bulk, or in no hurry
 
     @property
     def is_automatic(self) -> bool:
@@ -166,6 +168,7 @@ def digest(content: bytes, limit: int = HEADER_LIMIT) -> HeaderDigest:
         # Where not all of it was read, there may be some.
         has_guarded_fields=has_guarded_fields or is_truncated,
         is_truncated=is_truncated,
+        is_bulk=not found.keys().isdisjoint(_ABOUT_HASTE) and _is_bulk(found),
     )
 
 
@@ -223,6 +226,16 @@ def _keyword(fields: Sequence[Field]) -> str | None:
     """RFC 3834 5: the keyword ends at a blank, a comment or parameters."""
     text = _first_text(fields)
     return re.split(r"[\s;(]", text, maxsplit=1)[0].lower() if text is not None else None
+
+
+def _is_bulk(found: Mapping[bytes, Sequence[Field]]) -> bool:
+    """RFC 2919 (List-Id), RFC 4021 (Priority), and what programs have long written: Precedence, X-Priority."""
+    return (
+        b"list-id" in found
+        or _keyword(found.get(b"precedence", ())) in ("bulk", "list", "junk")
+        or _keyword(found.get(b"priority", ())) == "non-urgent"
+        or _keyword(found.get(b"x-priority", ())) in ("4", "5")
+    )
 
 
 def _received_by(raw: bytes) -> str | None:

@@ -53,6 +53,7 @@ class QueueFigures(MachineOwned):
     retry = models.IntegerField()
     held = models.IntegerField()  # suspended, held or poison: somebody has to do something
     unreachable = models.IntegerField()
+    low = models.IntegerField(default=0, db_default=0)  # recipients of low priority, in whatever state
     oldest_at = models.DateTimeField(_("oldest"), null=True)
     next_retry_at = models.DateTimeField(_("next retry"), null=True)
     reason = models.CharField(_("reason"), max_length=64, blank=True)

@@ -105,6 +105,12 @@ class Delivery(MachineOwned, LastError):
         REMOVE = "remove", _("Pending remove")
         REMOVE_WITH_NDR = "remove_with_ndr", _("Pending remove, with a notice")
 
+    class Priority(models.IntegerChoices):
+        """In the order in which a queue is worked off; low gets a share all the same."""
+
+        NORMAL = 0, _("normal")
+        LOW = 1, _("low")
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     message = models.ForeignKey(Message, on_delete=models.DO_NOTHING, db_constraint=False, related_name="deliveries")
     message_id: uuid.UUID
@@ -118,6 +124,9 @@ class Delivery(MachineOwned, LastError):
     mailbox_id = models.UUIDField(null=True)
     state = models.CharField(_("status"), max_length=16, choices=State.choices, default=State.READY)
     pending = models.CharField(max_length=16, choices=Pending.choices, blank=True, default="", db_default="")
+    priority = models.SmallIntegerField(
+        _("priority"), choices=Priority.choices, default=Priority.NORMAL, db_default=Priority.NORMAL
+    )
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     next_attempt_at = models.DateTimeField(_("next attempt"), default=timezone.now)
     lease_until = models.DateTimeField(null=True)
@@ -138,10 +147,10 @@ class Delivery(MachineOwned, LastError):
         verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
         indexes = [
-            # The claim: what is due in this queue.
+            # The claim: what is due in this queue, of each priority.
             models.Index(
-                fields=["queue", "next_attempt_at", "id"],
-                name="delivery_due",
+                fields=["queue", "priority", "next_attempt_at", "id"],
+                name="delivery_due_by_priority",
                 condition=models.Q(state__in=["ready", "retry"]),
             ),
             # The sweep: leases that ran out, expiries and notices.

@@ -5,6 +5,7 @@ A lease is a promise to record an outcome before it runs out; whoever dies holdi
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ from transport.routing.retry import EXCHANGE_CLOCK, InvalidRetrySchedule, RetryC
 from transport.tracking.events import Subject
 
 LEASE: Final = timedelta(seconds=45)
+LOW_SHARE: Final = 20  # Exchange sends 20 of normal priority for one of low
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,20 +159,40 @@ _ACTIVE: Final = f"state = 'active', {_LEASE}"
 _IS_WANTED: Final = """pending = '' AND NOT EXISTS (
       SELECT 1 FROM transport_queue q JOIN tenants_tenant t ON t.id = q.tenant_id
       WHERE q.id = %(queue)s AND (q.suspended OR t.status <> 'active'))"""
-_FRESH: Final = _CLAIM.format(
-    change=_ACTIVE,
-    due=f"""queue_id = %(queue)s AND state IN ('ready', 'retry') AND next_attempt_at <= now() AND crashes = 0
-    AND {_IS_WANTED} ORDER BY next_attempt_at, id""",
+_IS_FRESH: Final = f"""queue_id = %(queue)s AND state IN ('ready', 'retry') AND next_attempt_at <= now() AND crashes = 0
+    AND {_IS_WANTED}"""
+# Normal before low, but so many of low first; what normal leaves of the batch goes to low, too. Each part is read, and
+# locked, row by row and only as far as the batch has room.
+_FRESH: Final = f"""
+WITH reserved AS (
+  SELECT id, state AS was FROM transport_delivery
+  WHERE {_IS_FRESH} AND priority > 0 ORDER BY priority, next_attempt_at, id
+  LIMIT %(reserved)s FOR UPDATE SKIP LOCKED
+), normal AS (
+  SELECT id, state AS was FROM transport_delivery
+  WHERE {_IS_FRESH} AND priority = 0 ORDER BY next_attempt_at, id
+  LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), low AS (
+  SELECT id, state AS was FROM transport_delivery
+  WHERE {_IS_FRESH} AND priority > 0 AND id <> ALL (ARRAY(SELECT id FROM reserved))
+  ORDER BY priority, next_attempt_at, id
+  LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), due AS MATERIALIZED (
+  SELECT * FROM reserved UNION ALL SELECT * FROM normal UNION ALL SELECT * FROM low LIMIT %(limit)s
+), claimed AS (
+  UPDATE transport_delivery d SET {_ACTIVE} FROM due WHERE d.id = due.id RETURNING d.*, due.was
 )
+{_READ}
+"""  # noqa: S608
 _SUSPECT: Final = _CLAIM.format(
     change=_ACTIVE,
     due=f"""queue_id = %(queue)s AND state IN ('ready', 'retry') AND next_attempt_at <= now() AND crashes > 0
-    AND {_IS_WANTED} ORDER BY next_attempt_at, id""",
+    AND {_IS_WANTED} ORDER BY priority, next_attempt_at, id""",
 )
 _OUTDATED: Final = _CLAIM.format(
     change=_ACTIVE,
     due="""queue_id = %(queue)s AND state IN ('ready', 'retry') AND config_version < %(version)s
-  ORDER BY next_attempt_at, id""",
+  ORDER BY priority, next_attempt_at, id""",
 )
 _UNREACHABLE: Final = _CLAIM.format(
     change=_LEASE,
@@ -196,7 +218,7 @@ WITH claimed AS (
   SELECT first.* FROM transport_queue q
   CROSS JOIN LATERAL (
     SELECT d.*, d.state AS was FROM transport_delivery d
-    WHERE d.queue_id = q.id AND d.state IN ('ready', 'retry') ORDER BY d.next_attempt_at, d.id LIMIT 1
+    WHERE d.queue_id = q.id AND d.state IN ('ready', 'retry') ORDER BY d.priority, d.next_attempt_at, d.id LIMIT 1
   ) AS first
   WHERE q.tenant_id = %(tenant)s AND q.connector_id IS NOT NULL AND first.config_version < %(version)s
   ORDER BY q.id LIMIT %(limit)s
@@ -208,13 +230,19 @@ _MESSAGE_COLUMNS: Final = 17
 
 
 async def claim(connection: AsyncConnection[Any], queue_id: UUID, limit: int, lease_id: UUID | None = None) -> Claim:
-    """Claim the oldest due deliveries of a queue. What took a worker down before is claimed last, and alone.
+    """Claim the oldest due deliveries of a queue, normal before low, which gets one in LOW_SHARE all the same.
 
-    One statement, which is one transaction on an autocommitting connection. A caller that names the lease can give
-    it back even if it never hears what was claimed.
+    What took a worker down before is claimed last, and alone. One statement, which is one transaction on an
+    autocommitting connection. A caller that names the lease can give it back even if it never hears what was claimed.
     """
-    batch = await _claim(connection, _FRESH, limit, lease_id, queue=queue_id)
+    batch = await _claim(connection, _FRESH, limit, lease_id, queue=queue_id, reserved=_reserved(limit))
     return batch if batch.messages else await _claim(connection, _SUSPECT, 1, lease_id, queue=queue_id)
+
+
+def _reserved(limit: int) -> int:
+    """Return how many places of a batch are for low priority: over many batches one in LOW_SHARE."""
+    whole, rest = divmod(limit, LOW_SHARE)
+    return whole + (rest > random.randrange(LOW_SHARE))  # noqa: S311 - chance spares a count over workers
 
 
 async def claim_outdated(connection: AsyncConnection[Any], queue_id: UUID, version: int, limit: int) -> Claim:

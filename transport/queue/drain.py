@@ -32,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 PLACES: Final = 20
 PLACES_PER_TENANT: Final = 10
+MOST_PLACES: Final = 15  # of a tenant of whatever weight: somebody else can always start
 SOCKETS: Final = 400  # slow next hops included
 HOPS_PER_QUEUE: Final = 4
 POLL: Final = 0.1  # seconds between looks for new work
@@ -131,6 +132,7 @@ class _Drain:
             self._control,
             limit=free,
             share=PLACES_PER_TENANT,
+            most=MOST_PLACES,
             busy=self._queues_to_leave(),
             running=Counter(hop.queue.tenant_id for hop in self._hops.values() if not hop.is_slow),
         )

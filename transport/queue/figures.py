@@ -30,13 +30,14 @@ WITH counted AS MATERIALIZED (
          count(*) FILTER (WHERE state IN ('suspended', 'held', 'poison')) AS held,
          count(*) FILTER (WHERE state = 'suspended') AS suspended,
          count(*) FILTER (WHERE state = 'unreachable') AS unreachable,
+         count(*) FILTER (WHERE priority > 0) AS low,
          min(created_at) AS oldest_at, min(next_attempt_at) FILTER (WHERE state = 'retry') AS next_attempt_at,
          max(extract(epoch FROM coalesce(last_error_at, created_at))::bigint::text || ' ' || last_error_reason)
            FILTER (WHERE last_error_reason <> '') AS newest
   FROM transport_delivery GROUP BY queue_id
 ), told AS (
   SELECT q.*, c.deliveries, c.messages, c.active, c.ready, c.retry, c.held, c.suspended AS suspended_deliveries,
-         c.unreachable, c.oldest_at, c.next_attempt_at, q.connecting_until > now() AS connecting,
+         c.unreachable, c.low, c.oldest_at, c.next_attempt_at, q.connecting_until > now() AS connecting,
          split_part(c.newest, ' ', 2) AS newest_reason,
          c.newest IS NOT NULL AND (
            q.delivery_type = 'unreachable' OR q.last_error_at IS NULL
@@ -55,7 +56,8 @@ WITH counted AS MATERIALIZED (
               ELSE 'ready' END AS status,
          t.suspended, coalesce(t.messages, 0) AS messages, coalesce(t.deliveries, 0) AS deliveries,
          coalesce(t.active, 0) AS active, coalesce(t.ready, 0) AS ready, coalesce(t.retry, 0) AS retry,
-         coalesce(t.held, 0) AS held, coalesce(t.unreachable, 0) AS unreachable, t.oldest_at,
+         coalesce(t.held, 0) AS held, coalesce(t.unreachable, 0) AS unreachable,
+         coalesce(t.low, 0) AS low, t.oldest_at,
          CASE WHEN t.next_retry_at > now() THEN t.next_retry_at ELSE t.next_attempt_at END AS next_retry_at,
          CASE WHEN t.of_delivery THEN t.newest_reason ELSE t.last_error_reason END AS reason,
          CASE WHEN t.of_delivery THEN coalesce(d.last_error_endpoint, '') ELSE t.last_error_endpoint END AS endpoint,
@@ -84,6 +86,7 @@ _CHANGING: Final = (
     "retry",
     "held",
     "unreachable",
+    "low",
     "oldest_at",
     "next_retry_at",
     "reason",

@@ -81,6 +81,9 @@ class TenantTerms:
 _SMTP: Final = Source.SMTP.value
 _RECEIVE: Final = EventId.RECEIVE.value
 _READY: Final = Delivery.State.READY.value
+_NORMAL: Final = int(Delivery.Priority.NORMAL)
+_LOW: Final = int(Delivery.Priority.LOW)
+MANY_RECIPIENTS: Final = 50  # of one message; a letter to more than these is a mailing
 _UNREACHABLE: Final = Delivery.State.UNREACHABLE.value
 _ANONYMOUS: Final = Origin.ANONYMOUS.value
 _SOURCES: Final = {
@@ -151,6 +154,7 @@ class _Intake:
         "is_foreign",
         "message",
         "part",
+        "priority",
         "routing",
         "terms",
     )
@@ -171,6 +175,7 @@ class _Intake:
         own = arrival.client.tenant_id
         # Handed over from another tenant here, which is nobody's business to know more about.
         self.is_foreign = own is not None and own != part.tenant_id
+        self.priority = _priority(arrival, digest, routing)
         self.content = self._trace_field() + content
         self.message = self._message_row()
 
@@ -256,6 +261,7 @@ class _Intake:
             expires_at=message.expires_at,
             delay_notice_at=self._delay_notice_at(options.notify),
             reason=recipient.reason_code or "",
+            priority=self.priority,
         )
 
     def _delay_notice_at(self, notify: str) -> datetime | None:
@@ -318,6 +324,14 @@ class _Intake:
             reference=reference,
             detail=detail,
         )
+
+
+def _priority(arrival: Arrival, facts: HeaderDigest, routing: Routing) -> int:
+    """Return low for what was sent in bulk, by its own word or by its many recipients; a notice is never that."""
+    if not arrival.sender or arrival.client.origin is Origin.NOTICE:
+        return _NORMAL
+    many = sum([len(part.recipients) for part in routing.messages]) > MANY_RECIPIENTS
+    return _LOW if many or facts.is_bulk else _NORMAL
 
 
 def _hop(recipient: RoutedRecipient) -> NextHop:

@@ -31,6 +31,8 @@ SELECT q.id, q.tenant_id, q.delivery_type, q.next_hop_domain, q.connector_id, c.
        CASE WHEN own_error THEN q.last_error_at ELSE e.last_error_at END AS last_error_at,
        CASE WHEN s.deliveries < {COUNTED} THEN s.messages ELSE greatest(s.messages, f.messages) END AS messages,
        s.deliveries < {COUNTED} OR f.deliveries >= {COUNTED} AS is_counted_out,
+       CASE WHEN s.deliveries < {COUNTED} OR f.deliveries IS NULL THEN s.low ELSE f.low END AS low,
+       CASE WHEN s.deliveries < {COUNTED} THEN s.deliveries ELSE greatest(s.deliveries, f.deliveries) END AS recipients,
        s.deliveries, s.active, s.ready, s.retry,
        s.suspended AS suspended_deliveries, s.next_attempt, s.oldest, coalesce(e.recipient, s.recipient) AS recipient,
        now() AS now
@@ -43,10 +45,11 @@ CROSS JOIN LATERAL (
          count(*) FILTER (WHERE state = 'ready') AS ready,
          count(*) FILTER (WHERE state = 'retry') AS retry,
          count(*) FILTER (WHERE state = 'suspended') AS suspended,
+         count(*) FILTER (WHERE priority > 0) AS low,
          min(next_attempt_at) FILTER (WHERE state = 'retry') AS next_attempt,
          min(created_at) AS oldest, min(recipient) AS recipient
   FROM (
-    SELECT message_id, state, next_attempt_at, created_at, recipient FROM transport_delivery d
+    SELECT message_id, state, priority, next_attempt_at, created_at, recipient FROM transport_delivery d
     WHERE d.tenant_id = q.tenant_id AND d.queue_id = q.id LIMIT {COUNTED}
   ) bounded
 ) s
@@ -105,11 +108,18 @@ class ListedQueue:
     last_error: QueueError | None
     recipient: str = ""  # one of those that wait
     obstacle: Mapping[str, Any] = field(default_factory=dict)  # the connector that an unreachable one is about
+    normal: int = 0  # recipients by priority
+    low: int = 0
 
     @property
     def identity(self) -> str:
         """Return the name that Exchange would give it: the next hop, by the connector that leads there."""
         return f"{self.connector_name}\\{self.next_hop_domain}" if self.connector_name else self.next_hop_domain
+
+    @property
+    def priorities(self) -> dict[str, int]:
+        """Return how many recipients wait, by priority."""
+        return {"normal": self.normal, "low": self.low}
 
     @property
     def reason_facts(self) -> dict[str, Any]:
@@ -179,6 +189,8 @@ def _listed(row: Any) -> ListedQueue:
         obstacle=connector_facts(error.reason, row.tenant_id, row.recipient)
         if error and row.connector_id is None
         else {},
+        normal=max(row.recipients - row.low, 0),
+        low=row.low,
     )
 
 

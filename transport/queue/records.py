@@ -1,4 +1,4 @@
-"""Rows as arrays of PostgreSQL records in binary form (transport/migrations/0004_intake_records.py).
+"""Rows as arrays of PostgreSQL records in binary form (transport/migrations/0004_intake_records.py and 0018).
 
 Five parameters carry a whole batch. One array for each column took 72, whose handling by psycopg and by PostgreSQL
 cost more than storing the rows where a batch is small.
@@ -15,9 +15,9 @@ from uuid import UUID
 
 from transport.queue.rows import DeliveryRow, EventRow, MessageRow, QueueRow
 
-TYPES: Final = ("intake_message", "intake_queue", "intake_delivery", "intake_event")
+TYPES: Final = ("intake_message", "intake_queue", "intake_ranked_delivery", "intake_event")
 
-_UUID, _TEXT, _BIGINT, _BOOL, _TIME = 2950, 25, 20, 16, 1184
+_UUID, _TEXT, _BIGINT, _BOOL, _TIME, _SMALLINT = 2950, 25, 20, 16, 1184, 21
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _NULL_TEXT: Final = struct.pack(">ii", _TEXT, -1)
 _NULL_UUID: Final = struct.pack(">ii", _UUID, -1)
@@ -28,11 +28,11 @@ _text: Final = struct.Struct(">ii").pack
 _uuid: Final = struct.Struct(">ii16s").pack
 _time: Final = struct.Struct(">iiq").pack
 
-_U, _B, _Q = "ii16s", "ii?", "iiq"
+_U, _B, _Q, _H = "ii16s", "ii?", "iiq", "iih"
 # The number of fields, then those of fixed length: type, length, value.
 _message: Final = struct.Struct(">i" + 2 * _U + _Q + 4 * _B + 2 * _Q).pack
 _queue: Final = struct.Struct(">i" + 2 * _U).pack
-_delivery: Final = struct.Struct(">i" + 4 * _U + 3 * _Q).pack
+_delivery: Final = struct.Struct(">i" + 4 * _U + 3 * _Q + _H).pack
 _event: Final = struct.Struct(">i" + 3 * _U + 2 * _Q + _B).pack
 
 
@@ -90,9 +90,10 @@ def _queue_record(row: QueueRow) -> bytes:
 
 def _delivery_record(row: DeliveryRow) -> bytes:
     fixed = _delivery(
-        *(14, _UUID, 16, row.id.bytes, _UUID, 16, row.tenant_id.bytes, _UUID, 16, row.message_id.bytes),
+        *(15, _UUID, 16, row.id.bytes, _UUID, 16, row.tenant_id.bytes, _UUID, 16, row.message_id.bytes),
         *(_UUID, 16, row.queue_id.bytes, _BIGINT, 8, row.config_version),
         *(_TIME, 8, _microseconds(row.created_at), _TIME, 8, _microseconds(row.expires_at)),
+        *(_SMALLINT, 2, row.priority),
     )
     notice = row.delay_notice_at
     noticed = _NULL_TIME if notice is None else _time(_TIME, 8, _microseconds(notice))

@@ -62,6 +62,7 @@ class DeliveryRow(NamedTuple):
     expires_at: datetime
     delay_notice_at: datetime | None
     reason: str
+    priority: int = 0
 
 
 class EventRow(NamedTuple):

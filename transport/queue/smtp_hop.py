@@ -22,8 +22,8 @@ from transport.queue.connector import Connector, load_connector
 from transport.queue.hop import BATCH, INTERNAL, Hop, Stage
 from transport.queue.notices import MAX_RETURNED
 from transport.queue.outcomes import QueueChange, Report, Result, Verdict, verdict_of, verdict_of_dns, verdict_of_hop
-from transport.queue.redirected import connector_to
 from transport.queue.patience import is_trouble, labelled, next_attempt
+from transport.queue.redirected import connector_to
 from transport.queue.reroute import reroute_claim
 from transport.routing.result import DeliveryType
 from transport.routing.retry import RetryClock

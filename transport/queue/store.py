@@ -47,10 +47,12 @@ WITH queues AS (
 ), deliveries AS (
   INSERT INTO transport_delivery (
     id, tenant_id, message_id, queue_id, recipient, original_recipient, notify, mailbox_id, state, config_version,
-    created_at, next_attempt_at, expires_at, delay_notice_at, last_error_reason, attempts, crashes, {_NO_ERROR})
+    created_at, next_attempt_at, expires_at, delay_notice_at, last_error_reason, priority, attempts, crashes,
+    {_NO_ERROR})
   SELECT id, tenant_id, message_id, queue_id, recipient, original_recipient, notify, mailbox_id, state,
-    config_version, created_at, created_at, expires_at, delay_notice_at, reason, 0, 0, '', '', '', '', ''
-  FROM unnest($6::intake_delivery[])
+    config_version, created_at, created_at, expires_at, delay_notice_at, reason, priority, 0, 0,
+    '', '', '', '', ''
+  FROM unnest($6::intake_ranked_delivery[])
 )
 INSERT INTO transport_trackingevent (
   id, tenant_id, at, event_id, source, message_id, internet_message_id, sender, recipients, subject, size, incoming,

@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from postroom.operators.bases import ActionAdmin, ActionForm, ReadOnlyAdmin
 from tenants.actions.actor import Actor
-from tenants.actions.plans import change_plan, create_plan, delete_plan
+from tenants.actions.plans import MAX_WEIGHT, change_plan, create_plan, delete_plan
 from tenants.limits import Source
 from tenants.models import Plan, Tenant
 from transport.models import LimitNotice, TenantLoad
@@ -28,6 +28,18 @@ from transport.usage.words import amount, label_of
 
 class PlanForm(ActionForm[Plan]):
     description = forms.CharField(required=False, widget=forms.Textarea(attrs={"rows": 2}))
+    weight = forms.IntegerField(
+        label=Plan._meta.get_field("weight").verbose_name,
+        help_text=Plan._meta.get_field("weight").help_text,
+        min_value=1,
+        max_value=MAX_WEIGHT,
+        initial=1,
+        required=False,
+    )
+
+    def clean_weight(self) -> int:
+        """Take an empty field for one, as every tenant has that nobody thought of."""
+        return self.cleaned_data["weight"] or 1
 
     @override
     def act(self) -> Plan:
@@ -40,7 +52,16 @@ class PlanForm(ActionForm[Plan]):
 @admin.register(Plan)
 class PlanAdmin(ActionAdmin[Plan]):
     form = PlanForm
-    list_display = ["name", "is_default", "max_domains", "max_mailboxes", "messages_per_day", "storage", "description"]
+    list_display = [
+        "name",
+        "is_default",
+        "weight",
+        "max_domains",
+        "max_mailboxes",
+        "messages_per_day",
+        "storage",
+        "description",
+    ]
     search_fields = ["name", "description"]
 
     @admin.display(description=gettext_lazy("storage"), ordering="max_storage")

@@ -201,6 +201,11 @@ TENANTS: Final = (
     ),
     _invalid("plan.name_exists", _("The name is taken"), _("There is a plan “{plan}” already.")),
     _invalid(
+        "plan.invalid_weight",
+        _("The share of the workers is out of its reach"),
+        _("{value} is no share. It is a whole number from 1 to {high}: how many turns for each one of a tenant of 1."),
+    ),
+    _invalid(
         "plan.default_needed",
         _("One plan is the default"),
         _("“{plan}” is for tenants that have been given no other. Make another plan the default first."),

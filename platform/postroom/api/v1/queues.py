@@ -31,6 +31,11 @@ from transport.queue.listing import ListedQueue, find_queue, list_queues
 PAGE = 100
 
 
+class PrioritiesSerializer(serializers.Serializer[Any]):
+    normal = serializers.IntegerField()
+    low = serializers.IntegerField(help_text="Sent in bulk, to a list, to very many or in no hurry.")
+
+
 class QueueSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     identity = serializers.CharField(help_text="As Exchange would write it.")
@@ -41,6 +46,7 @@ class QueueSerializer(serializers.Serializer[Any]):
     status = serializers.ChoiceField(choices=Queue.Status.choices)
     message_count = serializers.IntegerField()
     is_counted_out = serializers.BooleanField(help_text="False: there are more than were counted.")
+    priorities = PrioritiesSerializer(help_text="Recipients that wait, by priority.")
     retry_count = serializers.IntegerField()
     last_retry_at = serializers.DateTimeField(allow_null=True)
     next_retry_at = serializers.DateTimeField(allow_null=True)
