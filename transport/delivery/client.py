@@ -1,4 +1,8 @@
-"""An established SMTP session to one peer: many messages, one after the other (RFC 5321, PIPELINING of RFC 2920)."""
+"""An established SMTP session to one peer: many messages, one after the other.
+
+RFC 5321 with PIPELINING (RFC 2920) and CHUNKING (RFC 3030): where the peer takes chunks, content goes as one, with no
+dots stuffed and no end to look for.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
+from transport.delivery.chunking import CHUNKING, UNKNOWN_COMMAND, avoid_chunks, may_chunk
 from transport.delivery.classify import classify
 from transport.delivery.commands import DATA, QUIT, RSET, Extensions
 from transport.delivery.options import Endpoint, HopOptions
@@ -122,7 +127,8 @@ class SmtpConnection:
         transaction = Transaction(message, self.endpoint, self.tls)
         transaction.refuse_unsendable(self.extensions, self._options.refuse_8bit_to_7bit)
         if transaction.open:
-            transaction.prepare(self.extensions)
+            may_have_chunks = self._options.chunking and may_chunk(str(self.endpoint))
+            transaction.prepare(self.extensions, chunked=may_have_chunks and "CHUNKING" in self.extensions)
         return transaction
 
     async def _run(self, transaction: Transaction, following: Transaction | None) -> None:
@@ -147,6 +153,8 @@ class SmtpConnection:
         except WireTrouble as trouble:
             self._is_usable = False
             reply = trouble.reply
+            if transaction.chunked and transaction.phase in (Phase.DATA, Phase.FINAL):
+                avoid_chunks(str(self.endpoint))
             if transaction.phase is Phase.FINAL and trouble.reason_code == "peer.dropped":
                 reply = NO_FINAL_REPLY
             transaction.settle_open(reply, transaction.phase, trouble.reason_code, Outcome.TRANSIENT)
@@ -165,10 +173,12 @@ class SmtpConnection:
         if not await self._announce(transaction):
             return False
         transaction.phase = Phase.DATA
+        if transaction.chunked:
+            return True
         return await self._is_go_ahead(transaction, await self._reply_to(DATA, Phase.DATA))
 
     async def _announce(self, transaction: Transaction) -> bool:
-        """Go through MAIL and RCPT; returns whether DATA comes next, which in a group has gone out already."""
+        """Go through MAIL and RCPT; returns whether content comes next: DATA has gone out in a group already."""
         recipients = list(transaction.open)
         self._envelope_deadline = self._wire.now() + self._envelope_limit(len(recipients))
         if self._pipelining:
@@ -184,14 +194,14 @@ class SmtpConnection:
         for recipient, line in zip(recipients, transaction.rcpt_lines, strict=True):
             transaction.phase = Phase.RCPT
             transaction.judge_recipient(recipient, await self._reply_to(line, Phase.RCPT))
-        return bool(transaction.accepted) or self._pipelining
+        return bool(transaction.accepted) or (self._pipelining and not transaction.chunked)
 
     def _envelope_limit(self, recipients: int) -> float:
         return self._timeouts.envelope + self._timeouts.recipient * recipients
 
     async def _send_group(self, transaction: Transaction) -> None:
         """Write a whole group at once and collect its replies (RFC 2920 3.1: DATA comes last in a group)."""
-        count = len(transaction.rcpt_lines) + 2 + self._needs_reset
+        count = len(transaction.rcpt_lines) + 1 + (not transaction.chunked) + self._needs_reset
         if not transaction.is_sent:
             self._wire.write(RSET + transaction.group() if self._needs_reset else transaction.group())
         # What came before a loss still counts: a refused recipient stays refused. The loss shows up at the first gap.
@@ -230,6 +240,10 @@ class SmtpConnection:
     async def _content(self, transaction: Transaction, following: Transaction | None) -> None:
         wire = self._wire
         ahead = following if following is not None and self._may_send_ahead(transaction, following) else None
+        # What answers content that the peer has not seen yet is no verdict on it.
+        is_early = bool(wire.replies)
+        if transaction.chunked:
+            wire.transcript.sent(transaction.bdat_line)
         finished = await wire.write_content(transaction.block, self._timeouts.block, ahead.group() if ahead else b"")
         if ahead:
             ahead.is_sent = True
@@ -241,8 +255,11 @@ class SmtpConnection:
         # A verdict before the end of the content leaves the peer reading the rest as commands.
         if not finished or reply.code == 421:
             self._is_usable = False
-        if reply.code < 400 and not (finished and reply.is_success):
+        if reply.code < 400 and (is_early or not (finished and reply.is_success)):
             raise WireTrouble(reply, "peer.protocol")
+        if transaction.chunked and reply.code in UNKNOWN_COMMAND:
+            # It takes the content for commands now; and the message has had no hearing.
+            raise WireTrouble(reply, CHUNKING)
         transaction.settle_open(reply, Phase.FINAL, status=Outcome.TRANSIENT if reply.code == 421 else None)
 
     def _may_send_ahead(self, transaction: Transaction, following: Transaction) -> bool:

@@ -1,4 +1,7 @@
-"""The commands of one transaction as bytes (RFC 5321 4.1.1, RFC 1870, 6152, 6531, 3461); none can break a line."""
+"""The commands of one transaction as bytes, none of which can break a line.
+
+RFC 5321 4.1.1, RFC 1870, 3030, 3461, 6152, 6531.
+"""
 
 from __future__ import annotations
 
@@ -85,6 +88,11 @@ def mail_command(message: OutgoingMessage, size: int, extensions: Extensions) ->
     if "DSN" in extensions:
         parts.append(_parameter("RET", message.ret) + _parameter("ENVID", message.envid))
     return f"MAIL FROM:<{sender}>{''.join(parts)}\r\n".encode()
+
+
+def bdat_command(size: int) -> bytes:
+    """Return the command that all of the content follows (RFC 3030 2)."""
+    return b"BDAT %d LAST\r\n" % size
 
 
 def rcpt_command(recipient: OutgoingRecipient, extensions: Extensions) -> bytes:

@@ -95,6 +95,7 @@ class HopOptions:
     own_names: frozenset[str] = frozenset()
     own_addresses: frozenset[str] = frozenset()
     refuse_8bit_to_7bit: bool = False
+    chunking: bool = True  # BDAT where the peer offers it (RFC 3030)
     max_endpoints: int = 10
 
     def __post_init__(self) -> None:

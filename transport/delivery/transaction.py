@@ -8,6 +8,7 @@ from transport.delivery.classify import classify
 from transport.delivery.commands import (
     DATA,
     Extensions,
+    bdat_command,
     is_sendable_path,
     mail_command,
     needs_smtputf8,
@@ -24,7 +25,7 @@ from transport.delivery.outcome import (
     TlsFacts,
     status_of,
 )
-from transport.message.lines import data_block
+from transport.message.lines import data_block, whole_lines
 from transport.message.reply import Reply
 
 END_OF_DATA = b".\r\n"
@@ -45,6 +46,8 @@ class Transaction:
         self.accepted: list[OutgoingRecipient] = []
         self.phase = Phase.MAIL
         self.is_sent = False
+        self.chunked = False
+        self.bdat_line = b""
         self.block = b""
         self.mail_line = b""
         self.rcpt_lines: list[bytes] = []
@@ -55,16 +58,24 @@ class Transaction:
         self._taken: dict[int, Reply] = {}
         self._settled: dict[int, RecipientOutcome] = {}
 
-    def prepare(self, extensions: Extensions) -> None:
-        """Make the bytes once: stuffed and normalised, so that the size announced is that of what goes out."""
+    def prepare(self, extensions: Extensions, *, chunked: bool = False) -> None:
+        """Make the bytes once: as they go out, so that the size announced is theirs."""
         self._passes_dsn_on = "DSN" in extensions
-        self.block = data_block(self.message.content)
-        self.mail_line = mail_command(self.message, len(self.block) - len(END_OF_DATA), extensions)
+        self.chunked = chunked
+        if chunked:
+            content = whole_lines(self.message.content)
+            self.bdat_line = bdat_command(len(content))
+            self.block = self.bdat_line + content
+            size = len(content)
+        else:
+            self.block = data_block(self.message.content)
+            size = len(self.block) - len(END_OF_DATA)
+        self.mail_line = mail_command(self.message, size, extensions)
         self.rcpt_lines = [rcpt_command(recipient, extensions) for recipient in self.open]
 
     def group(self) -> bytes:
-        """Return the whole envelope as one pipelined group."""
-        return b"".join((self.mail_line, *self.rcpt_lines, DATA))
+        """Return the whole envelope as one pipelined group; chunks follow once somebody is accepted."""
+        return b"".join((self.mail_line, *self.rcpt_lines, b"" if self.chunked else DATA))
 
     def outcomes(self) -> list[RecipientOutcome]:
         """Return the outcomes in the order of the message's recipients."""

@@ -37,6 +37,12 @@ def dot_unstuff(content: bytes) -> bytes:
     return plain[1:] if plain.startswith(b".") else plain
 
 
+def whole_lines(content: bytes) -> bytes:
+    """Return content with clean line ends only, its last line ended like the others."""
+    clean = normalise_newlines(content)
+    return clean if clean.endswith(b"\r\n") or not clean else clean + b"\r\n"
+
+
 def data_block(content: bytes) -> bytes:
     """Return what follows the 354 reply: clean line ends, stuffed dots, the end-of-data line."""
     stuffed = dot_stuff(normalise_newlines(content))

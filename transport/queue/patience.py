@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from transport.delivery.chunking import CHUNKING
 from transport.delivery.greylist import GREYLIST, is_greylisting, told_wait
 from transport.delivery.outcome import Outcome, Phase
 from transport.queue.claim import ClaimedDelivery
@@ -18,7 +19,15 @@ PATIENCE: Final = 6  # so many times; whoever asks again and again is on the ord
 
 # Labels that say little; what has a label of its own is no greylisting, though it may sound so.
 _VAGUE: Final = frozenset(
-    {GREYLIST, "peer.busy", "peer.policy", "peer.content", "peer.recipient_rejected", "peer.sender_rejected"}
+    {
+        GREYLIST,
+        "peer.busy",
+        "peer.policy",
+        "peer.content",
+        "peer.recipient_rejected",
+        "peer.sender_rejected",
+        "peer.temporary",
+    }
 )
 
 
@@ -33,6 +42,8 @@ def labelled(verdict: Verdict, attempts: int) -> Verdict:
 
 def is_trouble(verdict: Verdict) -> bool:
     """Tell whether a delay says anything about the next hop itself: greylisting is between it and one sender."""
+    if verdict.reason == CHUNKING:
+        return False
     return verdict.reason != GREYLIST or verdict.words.code == 421
 
 
@@ -42,6 +53,8 @@ def next_attempt(verdict: Verdict, delivery: ClaimedDelivery, clock: RetryClock,
     That is the time the peer names, else five minutes, or the clock's longest step where that is less. A time that
     lies behind the message's expiry would be no try at all, so there the clock counts.
     """
+    if verdict.reason == CHUNKING:
+        return at  # from now on it gets DATA
     usual = clock.next_attempt(at, delivery.attempts + 1)
     if is_trouble(verdict) or delivery.attempts >= PATIENCE:
         return usual

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from transport.delivery import chunking
 from transport.delivery.options import HopOptions, Timeouts
 from transport.delivery.outcome import OutgoingMessage, OutgoingRecipient
 
@@ -24,6 +25,12 @@ QUICK = Timeouts(
     quit=0.3,
 )
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
+
+
+@pytest.fixture(autouse=True)
+def trusting() -> None:
+    """Peers that failed an earlier test's chunks listen on other ports by now, or on the same ones."""
+    chunking.forget()
 
 
 @pytest.fixture

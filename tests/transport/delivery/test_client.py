@@ -304,30 +304,52 @@ async def test_parameters_are_given_to_peers_that_know_them(options: HopOptions)
     assert stub.messages[0].rcpts == ["RCPT TO:<ü@x.example> NOTIFY=FAILURE,DELAY ORCPT=utf-8;x"]
 
 
+# Reliability 2.1, outward: what some server takes for the end of a message, be it only by cutting a long line.
 ENDINGS = [
     b"\n.\n",
     b"\n.\r\n",
+    b"\n.\r",
     b"\r.\r",
+    b"\r.\n",
     b"\r.\r\n",
     b"\r\n.\n",
     b"\r\n.\r",
     b"\r\n.\r\r\n",
     b"\r\r\n.\r\r\n",
+    b"\n\n.\n\n",
     b"\r\n.\r\n",
+    *(
+        b"\r\n" + beside + b".\r\n"
+        for beside in (b" ", b"\t", b"\b", b"\xc2\x85", b"\xe2\x80\xa8", b"\x85", b"\v", b"\f")
+    ),
+    *(b"\r\n." + beside + b"\r\n" for beside in (b" ", b"\t", b"\b", b"\x85", b"\v", b"\f")),
+    *(b"x" * length + b".\r\n" for length in (510, 998, 1000, 2046, 4096, 131_072)),
 ]
 
 
-@pytest.mark.parametrize("ending", ENDINGS)
-async def test_nothing_smuggles_a_second_message_out(
-    options: HopOptions, message: OutgoingMessage, ending: bytes
+@pytest.mark.parametrize("extensions", [PIPELINED, (*PIPELINED, "CHUNKING")], ids=["dots", "chunks"])
+@pytest.mark.parametrize("ending", ENDINGS, ids=lambda ending: repr(ending[-8:]))
+async def test_2_1_nothing_smuggles_a_second_message_out(
+    options: HopOptions, message: OutgoingMessage, ending: bytes, extensions: tuple[str, ...]
 ) -> None:
     smuggled = b"Subject: x\r\n\r\na" + ending + b"MAIL FROM:<x@y>\r\nRCPT TO:<z@y>\r\nDATA\r\n\r\nb\r\n.\r\n"
-    async with StubSmtp() as stub:
+    async with StubSmtp(extensions=extensions) as stub:
         outcomes = await send(stub, options, replace(message, content=smuggled), message)
     assert [outcome.status for outcome in outcomes] == [Outcome.DELIVERED] * 2
     assert len(stub.messages) == 2
     wire = bytes(stub.wire)
     assert wire.count(b"\r\n") == wire.count(b"\r") == wire.count(b"\n")
+
+
+@pytest.mark.parametrize("extensions", [PIPELINED, (*PIPELINED, "CHUNKING")], ids=["dots", "chunks"])
+async def test_a_verdict_on_content_that_was_not_sent_is_none(
+    options: HopOptions, message: OutgoingMessage, extensions: tuple[str, ...]
+) -> None:
+    early = {"data": Raw(b"354 Go\r\n250 2.0.0 Taken\r\n"), "rcpt": Raw(b"250 2.1.5 Ok\r\n250 2.0.0 Taken\r\n")}
+    phase = "rcpt" if "CHUNKING" in extensions else "data"
+    async with StubSmtp({phase: early[phase]}, extensions) as stub:
+        [outcome] = await send(stub, options, message)
+    assert (outcome.status, outcome.reason_code) == (Outcome.TRANSIENT, "peer.protocol")
 
 
 async def test_a_large_message_arrives_whole(options: HopOptions, message: OutgoingMessage) -> None:

@@ -81,6 +81,18 @@ def test_three_taken_two_refused_one_put_off_are_one_delivery_one_notice_one_ret
     assert told.reference == str(MailboxMessage.objects.get().message_id)
 
 
+def test_a_peer_that_does_not_know_the_chunks_it_offers_gets_the_message_at_once_another_way(
+    contoso: Contoso, peer: StubSmtp, to_peer: SendConnector
+) -> None:
+    peer.extensions = ("PIPELINING", "CHUNKING")
+    peer.script["bdat"] = "502 5.5.1 What?"
+    message_id = send(contoso.alice_mailbox, ELSEWHERE)
+    deliver()
+    assert [name for name, _ in events_of(message_id)] == ["RECEIVE", "DEFER", "SEND"]
+    assert len(peer.messages) == 1
+    assert Queue.objects.get().retry_count == 0
+
+
 @pytest.mark.parametrize("phase", ["greeting", "ehlo", "mail", "rcpt", "data", "final"])
 def test_a_connection_cut_at_any_phase_is_a_delay_with_a_reason(
     contoso: Contoso, peer: StubSmtp, to_peer: SendConnector, phase: str

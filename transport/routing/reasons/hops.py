@@ -66,6 +66,16 @@ REASONS: Final = (
         (EDIT_CONNECTOR, CONTACT_PEER),
     ),
     Reason(
+        "peer.chunking",
+        Side.PEER,
+        _("{host} does not know BDAT, which it offers"),
+        _(
+            "The peer announces CHUNKING and did not understand it, often because of a device in front of it that "
+            "filters commands. The message goes again at once, with DATA; nobody has to do anything."
+        ),
+        (RETRY_QUEUE, CONTACT_PEER),
+    ),
+    Reason(
         "hop.forbidden_address",
         Side.TENANT,
         _("{host} has an address that we do not connect to"),
