@@ -125,7 +125,7 @@ class _Drain:
         """Start turns for due queues, by fair share; wake connections that wait for more."""
         begun = time.monotonic()
         await self._wake_idle()
-        free = min(PLACES - self._places_taken(), SOCKETS - len(self._hops))
+        free = min(PLACES - self._running().total(), SOCKETS - len(self._hops))
         if free <= 0:
             return False
         queues = await pick_queues(
@@ -134,7 +134,7 @@ class _Drain:
             share=PLACES_PER_TENANT,
             most=MOST_PLACES,
             busy=self._queues_to_leave(),
-            running=Counter(hop.queue.tenant_id for hop in self._hops.values() if not hop.is_slow),
+            running=self._running(),
         )
         for queue in queues:
             self._start(queue)
@@ -142,12 +142,19 @@ class _Drain:
         return bool(queues)
 
     async def _wake_idle(self) -> None:
+        """Give more to connections that stand open, as far as places and their tenants' shares go."""
         idle = {hop.queue.id: hop for hop in self._hops.values() if hop.stage is Stage.IDLE}
-        for queue_id in await queues_with_work(self._control, idle):
-            idle[queue_id].more_work.set()
+        with_work = await queues_with_work(self._control, idle)
+        running = self._running()
+        for queue_id in with_work:
+            hop = idle[queue_id]
+            if running.total() < PLACES and running[hop.queue.tenant_id] < PLACES_PER_TENANT:
+                running[hop.queue.tenant_id] += 1
+                hop.more_work.set()
 
-    def _places_taken(self) -> int:
-        return sum(not hop.is_slow for hop in self._hops.values())
+    def _running(self) -> Counter[UUID]:
+        """Count by tenant the hops that take a place: neither those that are slow nor those that stand open, idle."""
+        return Counter(hop.queue.tenant_id for hop in self._hops.values() if hop.takes_place)
 
     def _queues_to_leave(self) -> set[UUID]:
         """Return queues that have turns enough here, or one whose connection takes whatever comes."""

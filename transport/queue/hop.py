@@ -88,6 +88,11 @@ class Hop:
         return self.stage is Stage.CONNECTING and time.monotonic() - self._since > SLOW
 
     @property
+    def takes_place(self) -> bool:
+        """An open connection that has nothing to send costs a socket only."""
+        return self.stage is not Stage.IDLE and not self.is_slow
+
+    @property
     def is_over(self) -> bool:
         return self.stopping or time.monotonic() - self._since > TURN
 
