@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from tenants.actions.actor import SYSTEM
@@ -17,6 +18,7 @@ from transport.models import Delivery, MailboxMessage, Message, Queue, SendConne
 from transport.queue import sweep
 from transport.queue.claim import claim
 from transport.queue.leases import POISON_THRESHOLD, free_claim
+from transport.queue.reconfigure import reroute_tenant
 from transport.queue.sweep import reroute_once, sweep_once
 
 pytestmark = WITH_WORKERS
@@ -190,3 +192,20 @@ def test_a_recipient_that_is_refused_now_comes_back(contoso: Contoso, to_peer: S
     failure = TrackingEvent.objects.get(message_id=message_id, event_id="FAIL")
     assert (failure.source, failure.reason) == ("ROUTING", "recipient.unknown")
     assert MailboxMessage.objects.get().subject == "Undeliverable: Hi"
+
+
+def test_the_hints_of_many_changes_are_one_piece_of_work(contoso: Contoso, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    async def note(connection: Any, tenant_id: Any) -> int:
+        asked.append(tenant_id)
+        return await reroute_tenant(connection, tenant_id)
+
+    monkeypatch.setattr(sweep, "reroute_tenant", note)
+    for _ in range(3):
+        reroute_once(contoso.tenant.pk)
+    assert asked == [contoso.tenant.pk]
+    Tenant.objects.filter(pk=contoso.tenant.pk).update(config_version=F("config_version") + 1)
+    for _ in range(3):
+        reroute_once(contoso.tenant.pk)
+    assert asked == [contoso.tenant.pk] * 2
