@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404
 from django.utils import timezone
 
@@ -69,23 +69,6 @@ def queues(tenant_id: UUID) -> QuerySet[Queue]:
 
 def deliveries(tenant_id: UUID) -> QuerySet[Delivery]:
     return Delivery.objects.filter(tenant_id=tenant_id).select_related("message", "queue")
-
-
-def queued_message_keys(
-    tenant_id: UUID, *, queue_id: UUID | None = None, after: tuple[UUID, UUID] | None = None, limit: int
-) -> list[tuple[UUID, UUID]]:
-    """Return messages that wait and the queues that they wait in, newest first; `after` is the last of a page before.
-
-    Keys alone: what hangs on them is read for the page, not for a hundred thousand that are sorted.
-    """
-    rows = Delivery.objects.filter(tenant_id=tenant_id)
-    if queue_id is not None:
-        rows = rows.filter(queue_id=queue_id)
-    if after is not None:
-        message, queue = after
-        rows = rows.filter(Q(message_id__lt=message) | Q(message_id=message, queue_id__lt=queue))
-    keys = rows.order_by("-message_id", "-queue_id").values_list("message_id", "queue_id").distinct()
-    return list(keys[:limit])
 
 
 def messages(tenant_id: UUID) -> QuerySet[Message]:

@@ -51,6 +51,7 @@ TABLE: dict[str, str | list[str]] = {
     "console:receive-connector-create": "",
     "console:receive-connector-test": "",
     "console:queues": "",
+    "console:queue-messages": "",
     "console:tracking": "",
     "console:suppressions": "",
     "console:what-if": "",

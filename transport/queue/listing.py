@@ -12,6 +12,7 @@ from django.db import connection
 from psycopg.rows import namedtuple_row
 
 from transport.models import DeliveryType, Queue
+from transport.queue.filters import NONE, UNREACHABLE, QueueFilters
 from transport.queue.obstacle import connector_facts
 
 # A queue of a million deliveries opens as fast as one of ten: what is beyond is told by the figures, which are some
@@ -35,7 +36,14 @@ SELECT q.id, q.tenant_id, q.delivery_type, q.next_hop_domain, q.connector_id, c.
        CASE WHEN s.deliveries < {COUNTED} THEN s.deliveries ELSE greatest(s.deliveries, f.deliveries) END AS recipients,
        s.deliveries, s.active, s.ready, s.retry,
        s.suspended AS suspended_deliveries, s.next_attempt, s.oldest, coalesce(e.recipient, s.recipient) AS recipient,
-       now() AS now
+       now() AS now,
+       -- What an administrator did first, then what happens now, then what it waits for: Exchange's status.
+       CASE WHEN q.suspended THEN 'suspended'
+            WHEN s.active > 0 THEN 'active'
+            WHEN q.connecting_until > now() THEN 'connecting'
+            WHEN q.next_retry_at > now() OR (s.retry > 0 AND s.ready = 0) THEN 'retry'
+            WHEN s.suspended > 0 AND s.suspended = s.deliveries THEN 'suspended'
+            ELSE 'ready' END AS status
 FROM transport_queue q
 LEFT JOIN transport_sendconnector c ON c.id = q.connector_id
 LEFT JOIN transport_queuefigures f ON f.queue_id = q.id
@@ -70,10 +78,23 @@ WHERE q.tenant_id = %(tenant)s
 """  # noqa: S608 - a constant of this module
 _ONE = " AND q.id = %(queue)s"
 # Empty queues are nobody's business, but a suspended one wants to be found before mail comes to it.
-_PAGE = """ AND (s.deliveries > 0 OR q.suspended) AND (q.next_hop_domain, q.id) > (%(domain)s, %(after)s)
-ORDER BY q.next_hop_domain, q.id LIMIT %(limit)s"""
+_PAGE = f"""
+SELECT * FROM ({_QUEUES} AND (s.deliveries > 0 OR q.suspended)
+  AND (q.next_hop_domain, q.id) > (%(domain)s, %(after)s) {{of_queue}}) listed
+WHERE true {{computed}}
+ORDER BY next_hop_domain, id LIMIT %(limit)s"""  # noqa: S608 - constants of this module
+# Of a tenant with more queues than this, what is computed for each is looked for in the figures first, which are some
+# seconds old; then it is computed for those.
+MANY = 500
+_IS_BIG = f"""
+SELECT count(*) > {MANY} FROM (
+  SELECT 1 FROM transport_queuefigures WHERE tenant_id = %(tenant)s LIMIT {MANY + 1}
+) few
+"""  # noqa: S608
+_AS_COUNTED = " AND q.id IN (SELECT f.queue_id FROM transport_queuefigures f WHERE f.tenant_id = %(tenant)s{})"
 
 _FIRST = UUID(int=0)
+EVERYTHING = QueueFilters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +168,62 @@ class ListedQueue:
         return self.next_hop_domain if is_domain else self.recipient.rpartition("@")[2]
 
 
-def list_queues(tenant_id: UUID, *, after: tuple[str, UUID] | None = None, limit: int = 100) -> list[ListedQueue]:
+def list_queues(
+    tenant_id: UUID,
+    *,
+    filters: QueueFilters = EVERYTHING,
+    after: tuple[str, UUID] | None = None,
+    limit: int = 100,
+) -> list[ListedQueue]:
     """Return the queues that hold something, by next hop domain; `after` is the last one of the page before."""
     domain, queue_id = after or ("", _FIRST)
-    parameters = {"tenant": tenant_id, "domain": domain, "after": queue_id, "limit": limit}
-    return [_listed(row) for row in _fetch(_QUEUES + _PAGE, parameters)]
+    parameters = {"tenant": tenant_id, "domain": domain, "after": queue_id, "limit": limit, **_values(filters)}
+    of_queue, computed = _of_queue(filters), _computed(filters, "messages", "oldest", "last_error_reason")
+    if computed and _fetch(_IS_BIG, parameters)[0][0]:
+        known = _computed(filters, "f.messages", "f.oldest_at", "f.reason")
+        of_queue += _AS_COUNTED.format(known)
+    return [_listed(row) for row in _fetch(_PAGE.format(of_queue=of_queue, computed=computed), parameters)]
+
+
+def _values(filters: QueueFilters) -> dict[str, Any]:
+    return {
+        "next_hop": filters.next_hop.removesuffix("*"),
+        "delivery_type": filters.delivery_type,
+        "status": filters.status,
+        "reason": "" if filters.reason == NONE else filters.reason,
+        "count": filters.count,
+        "age": filters.age,
+    }
+
+
+def _of_queue(filters: QueueFilters) -> str:
+    """Return the conditions that the queue's own row answers."""
+    conditions = ""
+    if filters.next_hop.endswith("*"):
+        conditions += " AND starts_with(q.next_hop_domain, %(next_hop)s)"
+    elif filters.next_hop:
+        conditions += " AND q.next_hop_domain = %(next_hop)s"
+    if filters.delivery_type:
+        conditions += " AND q.delivery_type = %(delivery_type)s"
+    return conditions
+
+
+def _computed(filters: QueueFilters, messages: str, oldest: str, reason: str) -> str:
+    """Return the conditions upon what is computed of a queue's messages; the columns are called as given."""
+    conditions = ""
+    if filters.status == UNREACHABLE:
+        conditions += " AND delivery_type = 'unreachable' AND status IN ('ready', 'unreachable')"
+    elif filters.status == Queue.Status.READY:
+        conditions += " AND delivery_type <> 'unreachable' AND status = 'ready'"
+    elif filters.status:
+        conditions += " AND status = %(status)s"
+    if filters.reason:
+        conditions += f" AND coalesce({reason}, '') = %(reason)s"
+    if filters.count:
+        conditions += f" AND {messages} >= %(count)s"
+    if filters.age:
+        conditions += f" AND {oldest} <= now() - %(age)s::interval"
+    return conditions
 
 
 def find_queue(tenant_id: UUID, queue_id: UUID) -> ListedQueue | None:
@@ -168,7 +240,7 @@ def _fetch(statement: str, parameters: dict[str, Any]) -> Sequence[Any]:
 
 def _listed(row: Any) -> ListedQueue:
     waits_until = row.next_retry_at if row.next_retry_at and row.next_retry_at > row.now else row.next_attempt
-    status = _status(row)
+    status = row.status
     error = _error(row)
     return ListedQueue(
         id=row.id,
@@ -192,23 +264,6 @@ def _listed(row: Any) -> ListedQueue:
         normal=max(row.recipients - row.low, 0),
         low=row.low,
     )
-
-
-def _status(row: Any) -> str:
-    """Return Exchange's status: what an administrator did first, then what happens now, then what it waits for."""
-    if row.suspended:
-        return Queue.Status.SUSPENDED
-    if row.active:
-        return Queue.Status.ACTIVE
-    if row.connecting:
-        return Queue.Status.CONNECTING
-    if row.next_retry_at and row.next_retry_at > row.now:
-        return Queue.Status.RETRY
-    if row.retry and not row.ready:
-        return Queue.Status.RETRY
-    if row.suspended_deliveries and row.suspended_deliveries == row.deliveries:
-        return Queue.Status.SUSPENDED
-    return Queue.Status.READY
 
 
 def _error(row: Any) -> QueueError | None:

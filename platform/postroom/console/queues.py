@@ -16,6 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from postroom.console.queue_filters import QueueFilterForm
 from postroom.console.requests import ConsoleRequest, actor_of, needs, redirect_back
 from postroom.explain import explain, explain_problem
 from postroom.paging import paginate, paginate_items
@@ -88,14 +89,17 @@ class Waiting:
 @needs(Permission.VIEW)
 def index(request: ConsoleRequest) -> HttpResponse:
     tenant_id = request.membership.tenant_id
+    form = QueueFilterForm(request.GET or None, tenant_id=tenant_id)
+    filters = form.filters()
 
     def fetch(after: list[Any] | None, limit: int) -> list[ListedQueue]:
         start = (str(after[0]), UUID(str(after[1]))) if after and len(after) == 2 else None
-        return list_queues(tenant_id, after=start, limit=limit)
+        return list_queues(tenant_id, filters=filters, after=start, limit=limit)
 
     page = paginate_items(request, fetch, lambda queue: [queue.next_hop_domain, queue.id])
     rows = [Row(queue, explained(queue)) for queue in page.rows]
-    return render(request, "console/queues/index.html", {"page": page, "rows": rows})
+    context = {"page": page, "rows": rows, "form": form, "filters": filters}
+    return render(request, "console/queues/index.html", context)
 
 
 @needs(Permission.VIEW)

@@ -15,6 +15,7 @@ from tests.conftest import Contoso
 from tests.postroom.api.conftest import Program, program_of
 from tests.transport.workers import send
 from transport.models import Delivery
+from transport.queue import queued
 
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +43,7 @@ def waiting(contoso: Contoso, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_message_is_on_one_page_with_all_its_recipients(
     waiting: None, api: Program, monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    monkeypatch.setattr(queued_messages, "RECIPIENTS", most)
+    monkeypatch.setattr(queued, "RECIPIENTS", most)
     found = [*entries(api)]
     assert len({entry["id"] for entry in found}) == len(found) == 15
     assert sum(len(entry["recipients"]) for entry in found) == Delivery.objects.count() == 20
@@ -85,3 +86,17 @@ def test_what_people_wrote_is_exported_by_those_who_may(contoso: Contoso, role: 
     entry = program.get("queued-messages/").json()["results"][0]
     assert program.get(f"queued-messages/{entry['id']}/source/").status_code == status
     assert AuditEvent.objects.filter(action="message.export").count() == (1 if status == 200 else 0)
+
+
+def test_lists_are_narrowed_and_the_next_page_is_narrowed_too(waiting: None, api: Program) -> None:
+    found = [*entries(api, recipient="@two.example")]
+    assert len(found) == 5
+    assert {entry["next_hop_domain"] for entry in found} == {"two.example"}
+    queues = api.get("queues/", next_hop="*", delivery_type="dns_connector_delivery").json()["results"]
+    assert [queue["next_hop_domain"] for queue in queues] == ["one.example", "two.example"]
+    answer = api.get("queues/", status="asleep")
+    assert (answer.status_code, answer.json()["code"], [*answer.json()["errors"]]) == (
+        400,
+        "queue.bad_filter",
+        ["status"],
+    )

@@ -49,6 +49,7 @@ GET: dict[str, set[Permission]] = {
     "receive-connector": VIEW,
     "queues": VIEW,
     "queue": VIEW,
+    "queue-messages": VIEW,
     "queue-redirect": STEER,
     "queue-message-redirect": STEER,
     "queue-message-export": {Permission.EXPORT_MESSAGES},

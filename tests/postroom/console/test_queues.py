@@ -5,11 +5,13 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from tenants.models import AuditEvent
 from tests.conftest import Contoso
 from tests.factories import make_send_connector
 from tests.postroom.console.conftest import page
+from tests.transport.workers import send
 from transport.models import Delivery, Queue
 
 PEER = "450 4.1.8 <alice@contoso.example>: Sender address rejected: Domain not found"
@@ -135,3 +137,43 @@ def test_a_queued_message_is_exported_by_those_who_may_and_the_audit_log_has_it(
     contoso.alice.memberships.update(role="helpdesk")
     assert as_alice.get(path).status_code == 403
     assert path not in page(as_alice.get(f"/queues/{waiting.queue_id}/"))
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("/queues/?status=unreachable", True),
+        ("/queues/?next_hop=other.example", False),
+        ("/queues/?older_than=1h", False),
+        ("/queues/messages/", True),
+        ("/queues/messages/?recipient=@elsewhere.example&state=unreachable", True),
+        ("/queues/messages/?sender=nobody*", False),
+    ],
+)
+def test_lists_are_narrowed_by_filters(waiting: Delivery, as_alice: Client, path: str, found: bool) -> None:
+    assert (f"/queues/{waiting.queue_id}/" in page(as_alice.get(path))) == found
+
+
+def test_a_filter_that_cannot_be_read_says_so_at_its_field(waiting: Delivery, as_alice: Client) -> None:
+    for path in ("/queues/?older_than=soon", "/queues/messages/?older_than=soon"):
+        assert "“soon” is no value for older_than" in page(as_alice.get(path))
+    assert as_alice.get(f"/queues/messages/?queue={waiting.message_id}").status_code == 404
+
+
+def test_poison_is_found_and_can_be_resumed(waiting: Delivery, as_alice: Client) -> None:
+    Delivery.objects.update(state="poison", crashes=2, last_error_reason="queue.poison")
+    text = page(as_alice.get("/queues/messages/?state=poison"))
+    assert "set aside as poison" in text
+    assert f"/messages/{waiting.message_id}/resume/" in page(as_alice.get(f"/queues/{waiting.queue_id}/"))
+    page(as_alice.post(f"/queues/{waiting.queue_id}/messages/{waiting.message_id}/resume/", follow=True))
+    assert Delivery.objects.get().state == "unreachable"
+
+
+def test_lists_ask_as_much_for_many_as_for_one(
+    contoso: Contoso, waiting: Delivery, as_alice: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(5):
+        send(contoso.alice_mailbox, f"x@{number}.example")
+    for path in ("/queues/?status=unreachable", "/queues/messages/?sender=alice*"):
+        with django_assert_max_num_queries(20):
+            page(as_alice.get(path))

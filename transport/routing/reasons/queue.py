@@ -89,6 +89,15 @@ REASONS: Final = (
         _("{target} is this server, so the mail would go round in a circle. Name the server that takes the mail."),
     ),
     Reason(
+        "queue.bad_filter",
+        Side.TENANT,
+        _("The filter cannot be read"),
+        _(
+            "“{value}” is no value for {name}. Ages are written 90s, 15m, 2h or 3d, sizes 500k or 2M, and a status or "
+            "a reason is one of those that there are."
+        ),
+    ),
+    Reason(
         "queue.nothing_to_redirect",
         Side.TENANT,
         _("Nothing of it can be redirected"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
@@ -20,32 +19,22 @@ from rest_framework.viewsets import ViewSet
 
 from postroom.api.scoped import ScopedView
 from postroom.api.v1.last_errors import LastErrorSerializer, last_error
-from postroom.api.v1.queues import RedirectSerializer, target_of
+from postroom.api.v1.queues import RedirectSerializer, filter_parameters, target_of
 from postroom.api.viewsets import TENANT
 from tenants.access import one
 from tenants.permissions import Permission
-from transport.access import deliveries, messages, queued_message_keys, queues
+from transport.access import deliveries, messages, queues
 from transport.actions.exports import export_message
 from transport.actions.queue import remove_message, resubmit_message, resume_message, retry_message, suspend_message
 from transport.actions.redirect import redirect_message, undo_redirect
 from transport.models import Delivery
 from transport.queue.configuration import Configuration
+from transport.queue.filters import MessageFilters
 from transport.queue.listing import QueueError
+from transport.queue.queued import QueuedMessage, list_messages
 from transport.tracking.timeline import facts_of_waiting
 
 PAGE: Final = 100  # messages
-RECIPIENTS: Final = 2_000  # of one page; a single message has fewer
-
-
-@dataclass(frozen=True, slots=True)
-class QueuedMessage:
-    """A message in one queue. Its id names both: `<message>.<queue>`."""
-
-    rows: tuple[Delivery, ...]
-
-    @property
-    def id(self) -> str:
-        return f"{self.rows[0].message_id}.{self.rows[0].queue_id}"
 
 
 class QueuedRecipientSerializer(serializers.Serializer[Any]):
@@ -82,22 +71,23 @@ class QueuedMessageViewSet(ScopedView, ViewSet):  # type: ignore[misc]  # the mi
     lookup_value_regex = "[^/]+"
 
     @extend_schema(
-        parameters=[TENANT, OpenApiParameter("queue", str), OpenApiParameter("cursor", str)],
+        parameters=[TENANT, *filter_parameters(MessageFilters), OpenApiParameter("cursor", str)],
         responses=QueuedMessageSerializer(many=True),
     )
     def list(self, request: Request) -> Response:
-        """What waits, newest first; `queue` narrows to one queue."""
+        """What waits, newest first: each message of which a recipient fits the filters, once for each queue."""
         query = request.query_params
-        queue = one(queues(self.tenant_id), query["queue"]).pk if query.get("queue") else None
+        filters = MessageFilters.of(query)
+        if filters.queue:
+            one(queues(self.tenant_id), filters.queue)
         after = _pair(query["cursor"]) if query.get("cursor") else None
-        keys = queued_message_keys(self.tenant_id, queue_id=queue, after=after, limit=PAGE + 1)
-        groups, is_cut = _page_of(self.tenant_id, keys[:PAGE])
+        entries, has_more = list_messages(self.tenant_id, filters, after=after, limit=PAGE)
         following = None
-        if is_cut or len(keys) > PAGE:
-            kept = {"queue": str(queue)} if queue else {}
-            following = f"{request.build_absolute_uri(request.path)}?{urlencode(kept | {'cursor': groups[-1].id})}"
+        if has_more and entries:
+            kept = filters.to_json() | {"cursor": entries[-1].id}
+            following = f"{request.build_absolute_uri(request.path)}?{urlencode(kept)}"
         configuration = Configuration()
-        results = [as_json(group, configuration) for group in groups]
+        results = [as_json(entry, configuration) for entry in entries]
         return Response({"next": following, "previous": None, "results": results})
 
     @extend_schema(parameters=[TENANT], responses=QueuedMessageSerializer)
@@ -191,29 +181,12 @@ class QueuedMessageViewSet(ScopedView, ViewSet):  # type: ignore[misc]  # the mi
         return list(deliveries(self.tenant_id).filter(message_id=message_id, queue_id=queue_id).order_by("id"))
 
 
-def _page_of(tenant_id: UUID, keys: Sequence[tuple[UUID, UUID]]) -> tuple[list[QueuedMessage], bool]:
-    """Read the recipients of these messages; whether some of the messages have to wait for the next page."""
-    wanted = deliveries(tenant_id).filter(message_id__in={key[0] for key in keys})
-    rows = list(wanted.order_by("-message_id", "-queue_id", "id")[: RECIPIENTS + 1])
-    groups = [group for group in _grouped(rows) if (group.rows[0].message_id, group.rows[0].queue_id) in {*keys}]
-    is_cut = len(rows) > RECIPIENTS
-    # The last one may be cut in half.
-    return (groups[:-1] if is_cut and len(groups) > 1 else groups), is_cut
-
-
 def _pair(cursor: str) -> tuple[UUID, UUID]:
     message_id, _, queue_id = cursor.partition(".")
     try:
         return UUID(message_id), UUID(queue_id)
     except ValueError:
         raise serializers.ValidationError({"cursor": ["This is no cursor of ours."]}) from None
-
-
-def _grouped(rows: Sequence[Delivery]) -> list[QueuedMessage]:
-    groups: dict[tuple[UUID, UUID], list[Delivery]] = {}
-    for row in rows:
-        groups.setdefault((row.message_id, row.queue_id), []).append(row)
-    return [QueuedMessage(tuple(group)) for group in groups.values()]
 
 
 def as_json(queued: QueuedMessage, configuration: Configuration | None = None) -> dict[str, Any]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable
+from dataclasses import fields
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.http import Http404
@@ -26,6 +28,7 @@ from transport.access import queues
 from transport.actions.queue import resubmit_queue, resume_queue, retry_queue, suspend_queue
 from transport.actions.redirect import Target, find_target, redirect_queue, undo_redirect_of_queue
 from transport.models import Queue
+from transport.queue.filters import MessageFilters, QueueFilters
 from transport.queue.listing import ListedQueue, find_queue, list_queues
 
 PAGE = 100
@@ -58,6 +61,11 @@ class QueueSerializer(serializers.Serializer[Any]):
         return last_error(row.last_error, row.reason_facts)
 
 
+def filter_parameters(filters: type[QueueFilters | MessageFilters]) -> list[OpenApiParameter]:
+    """Return the filters as parameters of a list."""
+    return [OpenApiParameter(each.name, str) for each in fields(filters)]
+
+
 class RedirectSerializer(serializers.Serializer[Any]):
     send_connector = serializers.UUIDField(required=False, allow_null=True)
     smart_host = serializers.CharField(
@@ -81,12 +89,19 @@ class QueueViewSet(ScopedView, ViewSet):  # type: ignore[misc]  # the mixin's as
     can_dry_run = False
     lookup_value_regex = "[^/]+"
 
-    @extend_schema(parameters=[TENANT, OpenApiParameter("cursor", str)], responses=QueueSerializer(many=True))
+    @extend_schema(
+        parameters=[TENANT, *filter_parameters(QueueFilters), OpenApiParameter("cursor", str)],
+        responses=QueueSerializer(many=True),
+    )
     def list(self, request: Request) -> Response:
-        """The queues that hold something, by next hop domain."""
-        rows = list_queues(self.tenant_id, after=_position(request.query_params.get("cursor", "")), limit=PAGE + 1)
-        more = len(rows) > PAGE
-        following = request.build_absolute_uri(f"?cursor={_cursor(rows[PAGE - 1])}") if more else None
+        """The queues that hold something and fit the filters, by next hop domain."""
+        filters = QueueFilters.of(request.query_params)
+        after = _position(request.query_params.get("cursor", ""))
+        rows = list_queues(self.tenant_id, filters=filters, after=after, limit=PAGE + 1)
+        following = None
+        if len(rows) > PAGE:
+            kept = filters.to_json() | {"cursor": _cursor(rows[PAGE - 1])}
+            following = f"{request.build_absolute_uri(request.path)}?{urlencode(kept)}"
         shown = QueueSerializer(rows[:PAGE], many=True).data
         return Response({"next": following, "previous": None, "results": shown})
 
