@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -67,6 +67,11 @@ class Configuration:
         self.generation += 1
         for kept in (self.tenants, self.terms, self.owners, self.addresses):
             kept.clear()
+
+    def terms_of(self, tenants: Iterable[UUID]) -> dict[UUID, TenantTerms] | None:
+        """Return the terms of these tenants as they are now; None where one has been forgotten meanwhile."""
+        found = {tenant_id: self.terms.get(tenant_id) for tenant_id in tenants}
+        return None if None in found.values() else cast(dict[UUID, TenantTerms], found)
 
     def make_room(self) -> None:
         """Let the oldest entries go; `terms` goes with its tenant."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from django.conf import settings
 
@@ -15,11 +17,12 @@ from transport.message.header import HeaderDigest, digest
 from transport.message.lines import find_bare_newline
 from transport.message.received import rfc5322_date
 from transport.message.reply import Reply
-from transport.queue.intake import Accepted, Arrival, TraceHeader, accept
-from transport.routing.envelope import Envelope, Origin
+from transport.queue.intake import Accepted, Arrival, TenantTerms, TraceHeader, accept
+from transport.routing.envelope import Client, Envelope, Origin
 from transport.routing.reasons import reply_for
 from transport.routing.result import RoutedRecipient, Routing
 from transport.routing.route import route
+from transport.routing.snapshot import Need, Snapshot
 from transport.smtpd import replies
 from transport.smtpd.transaction import Transaction
 from transport.smtpd.writer import NotStored
@@ -41,15 +44,13 @@ async def take_in(session: Session, transaction: Transaction, content: bytes) ->
         content = without_forged_fields(content, session.service.hostname, session.connector.max_header_size + 4096)
         facts = digest(content, session.connector.max_header_size + 4096)
     content, facts = _completed(transaction, content, facts)
-    routing = await _routed(session, transaction, len(content), facts)
+    routing, terms = await _routed(session, transaction, len(content), facts)
     if routing.refused:
         return _reply_for_refused(routing)
     allowance, client, size = session.service.allowance, transaction.client, len(content)
     if (put_off := allowance.take(client, routing, size)) is not None:
         return put_off
-    batch = accept(
-        _arrival(session, transaction, content), content, facts, routing, session.service.configuration.terms
-    )
+    batch = accept(_arrival(session, transaction, content), content, facts, routing, terms)
     try:
         await session.service.writer.commit(batch)
     except NotStored:
@@ -101,15 +102,33 @@ def _completed(transaction: Transaction, content: bytes, facts: HeaderDigest) ->
     return content, digest(content)
 
 
-async def _routed(session: Session, transaction: Transaction, size: int, facts: HeaderDigest) -> Routing:
-    settled = transaction.settled(session.service.configuration.generation)
-    if settled is not None:
-        return settled
-    client = transaction.client
+async def _routed(
+    session: Session, transaction: Transaction, size: int, facts: HeaderDigest
+) -> tuple[Routing, Mapping[UUID, TenantTerms]]:
+    """Return the route, and the terms of its tenants that belong to it.
+
+    They are taken in one step: between two, other sessions' look-ups may push a tenant out of the cache.
+    """
+    configuration, client = session.service.configuration, transaction.client
+    settled = transaction.settled(configuration.generation)
+    if settled is not None and (terms := configuration.terms_of(_concerned(client, settled))) is not None:
+        return settled, terms
     authors = facts.from_addresses if client.origin is Origin.SUBMISSION else ()
     envelope = Envelope(transaction.sender, tuple(transaction.recipients), size, client, authors)
-    result: Routing = await session.service.decide(lambda snapshot: route(envelope, snapshot))
-    return result
+
+    def decide(snapshot: Snapshot) -> tuple[Routing, Mapping[UUID, TenantTerms]] | Need:
+        routing = route(envelope, snapshot)
+        if isinstance(routing, Need):
+            return routing
+        return routing, configuration.terms_of(_concerned(client, routing)) or {}
+
+    return await session.service.decide(decide)
+
+
+def _concerned(client: Client, routing: Routing) -> list[UUID]:
+    """Return the tenants that get a part of the message: those it comes to, and its sender's own."""
+    concerned = [part.tenant_id for part in routing.messages]
+    return concerned if client.tenant_id is None else [client.tenant_id, *concerned]
 
 
 def _reply_for_refused(routing: Routing) -> Reply:

@@ -13,7 +13,7 @@ from django.db.models import F
 from tenants.models import AcceptedDomain, Tenant
 from tests import factories
 from tests.conftest import Contoso
-from tests.transport.smtpd.conftest import Client, Server, free_port
+from tests.transport.smtpd.conftest import CONTENT, Client, Server, free_port
 from transport.models import Heartbeat, ReceiveConnector, RelayRefusal
 from transport.smtpd.inherited import InheritedListener
 
@@ -114,3 +114,18 @@ def test_refused_relays_are_counted_and_the_heart_beats(server: Server) -> None:
         "z@elsewhere.example",
     )
     assert Heartbeat.objects.get(kind="smtpd").process.startswith("smtpd/")
+
+
+def test_a_tenant_that_falls_out_of_the_cache_within_a_transaction_gets_its_message(server: Server) -> None:
+    configuration = server.daemon.service.configuration
+
+    async def push_out() -> None:
+        """Forget as `make_room` does, when other tenants need the room."""
+        configuration.tenants.clear()
+        configuration.terms.clear()
+
+    with server.connect() as client:
+        client.ehlo()
+        client.envelope("x@y.example", "bob@contoso.example")
+        server.call(push_out())
+        assert client.data(CONTENT).startswith("250 2.6.0")
