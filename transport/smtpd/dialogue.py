@@ -49,6 +49,7 @@ class Dialogue:
         self._lines: list[_Line] = []
         self._count = self._characters = self._left_out = self._transaction = 0
         self._owner: UUID | None = None
+        self._command: _Line | None = None  # the latest, unless it was left out
         self._carried: Mapping[UUID, UUID] = {}
         self._client_tenant: UUID | None = None
 
@@ -59,13 +60,13 @@ class Dialogue:
             self._transaction = len(self._lines)
         # A recipient is nobody's business until it is somebody's.
         self._owner = _NOBODY if text.startswith("RCPT") else None
-        self._add("C", text, now)
+        self._command = self._add("C", text, now)
 
     def belongs_to(self, tenant_id: UUID) -> None:
         """Say whose recipient the command named."""
         self._owner = tenant_id
-        if self._lines:
-            self._lines[-1].owner = tenant_id
+        if self._command is not None:
+            self._command.owner = tenant_id
 
     def said(self, reply: Reply, now: float) -> None:
         """Note a reply of ours; with the one to the end of content a transaction is complete."""
@@ -91,14 +92,16 @@ class Dialogue:
         self._put(None, None, self._lines)
         self._lines = []
 
-    def _add(self, who: str, text: str, now: float) -> None:
+    def _add(self, who: str, text: str, now: float) -> _Line | None:
         text = text[: MAX_LENGTH * (1 + text.count("\n"))]
         if self._count >= MAX_LINES or self._characters + len(text) > MAX_CHARACTERS:
             self._left_out += 1
-            return
+            return None
         self._count += 1
         self._characters += len(text)
-        self._lines.append(_Line(round((now - self._began) * 1000), who, text, self._owner))
+        line = _Line(round((now - self._began) * 1000), who, text, self._owner)
+        self._lines.append(line)
+        return line
 
     def _hand_over(self) -> None:
         own, first = self._client_tenant, next(iter(self._carried.values()))
@@ -110,7 +113,7 @@ class Dialogue:
             self._put(tenant_id, message_id, lines, instead=(str(first), str(message_id)))
         self._put(None, first, self._lines)
         self._lines, self._carried = [], {}
-        self._characters = self._transaction = 0
+        self._characters = self._transaction = self._left_out = 0
 
     def _put(
         self, tenant_id: UUID | None, message_id: UUID | None, lines: list[_Line], instead: tuple[str, str] = ("", "")

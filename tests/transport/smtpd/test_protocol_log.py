@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 from uuid import UUID
 
 import pytest
+from typing_extensions import override
 
+from tenants.identifiers import uuid7
 from tenants.models import Tenant
 from tests import factories
 from tests.conftest import Contoso
 from tests.transport.smtpd.conftest import CONTENT, PASSWORD, Server
+from transport.message.reply import Reply
 from transport.models import Message, ProtocolTranscript, ReceiveConnector
 from transport.queue.housekeeping import housekeep
 from transport.smtpd import dialogue, ledger
@@ -189,3 +194,34 @@ def make_piece() -> Callable[[str], UUID]:
         return row.pk
 
     return make
+
+
+def test_a_recipient_that_was_left_out_gives_nobody_anothers_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, theirs, pieces = uuid7(), uuid7(), Pieces()
+    listener: Any = SimpleNamespace(id=uuid7(), name="Default")
+    said = dialogue.Dialogue(pieces, listener, "192.0.2.1", "127.0.0.1:25", 0.0)
+    said.heard(b"MAIL FROM:<x@y.example>", 0.0, in_transaction=False)
+    said.heard(b"RCPT TO:<dora@fabrikam.example>", 0.0, in_transaction=True)
+    said.belongs_to(theirs)
+    monkeypatch.setattr(dialogue, "MAX_CHARACTERS", 0)
+    said.heard(b"RCPT TO:<bob@contoso.example>", 0.0, in_transaction=True)
+    said.belongs_to(ours)
+    said.carried({ours: uuid7(), theirs: uuid7()}, None)
+    said.said(Reply(250, "2.6.0", "Queued"), 0.0)
+    said.close(0.0)
+    told = {piece.tenant_id: piece for piece in pieces.kept}
+    assert [text for _at, _who, text in told[ours].lines] == ["MAIL FROM:<x@y.example>"]
+    assert [text for _at, _who, text in told[theirs].lines][1:] == ["RCPT TO:<dora@fabrikam.example>"]
+    assert [piece.left_out for piece in pieces.kept if piece.tenant_id is None] == [2, 0]
+
+
+class Pieces(ledger.Ledger):
+    """A ledger that keeps what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[ledger.Piece] = []
+
+    @override
+    def add(self, piece: ledger.Piece) -> None:
+        self.kept.append(piece)
