@@ -270,5 +270,5 @@ def _key_of(name: str) -> tuple[str, str]:
 
 
 def _throttled(name: str) -> str:
-    """Return the name under which its failures are counted."""
-    return name.strip().casefold()[:320]
+    """Return the name under which its failures are counted, as the database can be asked for it: without a NUL."""
+    return name.strip().casefold()[:320].replace("\0", "\ufffd")

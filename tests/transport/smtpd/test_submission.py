@@ -170,3 +170,12 @@ def test_the_same_address_in_two_tenants_is_told_apart_by_the_password(alice: Co
     client.envelope("ann@exchange.local", "ann@exchange.local")
     assert client.data(b"Subject: x\r\n\r\nHi\r\n").startswith("250")
     assert Message.objects.get().tenant.slug == "two"
+
+
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [(b"re\0lay", b"x"), (b"\0@contoso.example", b"x"), (b"alice@contoso.example", b"correct\0horse")],
+)
+def test_a_log_in_with_a_nul_in_it_is_a_wrong_one(client: Client, name: bytes, password: bytes) -> None:
+    client.say(f"AUTH LOGIN {b64encode(name).decode()}")
+    assert client.say(b64encode(password).decode()).startswith("535 5.7.8")
