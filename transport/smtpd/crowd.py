@@ -7,6 +7,7 @@ instead of being turned away (reliability PF6).
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter, deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -17,6 +18,8 @@ from transport.smtpd.sources import source_of
 
 if TYPE_CHECKING:
     from transport.smtpd.session import Session
+
+logger = logging.getLogger(__name__)
 
 MAX_WAITING: Final = 100
 PATIENCE: Final = 10.0  # seconds that a newcomer waits for a place
@@ -112,4 +115,7 @@ class Crowd:
                 patience = session.idle_timeout
                 if session.connector.id in pressed:
                     patience = min(patience, PRESSED_IDLE)
-                session.look_at_clock(now, patience)
+                try:
+                    session.look_at_clock(now, patience)
+                except Exception:  # one connection in an odd state must not stop the clock of all
+                    logger.exception("A session could not be looked at")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Final
 
 from transport.smtpd.allowance import keep_counting
@@ -46,6 +45,8 @@ class Daemon:
             *([service.authenticator.identity.keep()] if service.authenticator.identity is not None else ()),
         )
         self._tasks = [asyncio.ensure_future(part) for part in parts]
+        for task in self._tasks:
+            task.add_done_callback(_tell_of_end)
 
     async def stop(self, grace: float = GRACE) -> None:
         """Take no more connections, let transactions finish, close the rest with 421."""
@@ -59,15 +60,19 @@ class Daemon:
         await self._sessions_end(LAST_WORDS)
         for task in self._tasks:
             task.cancel()
-        for task in self._tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*self._tasks, return_exceptions=True)  # what failed was told already
         await self.service.close()
 
     async def _sessions_end(self, patience: float) -> None:
         deadline = asyncio.get_running_loop().time() + patience
         while self.service.crowd.sessions and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.05)
+
+
+def _tell_of_end(task: asyncio.Task[None]) -> None:
+    """Say so where a part ends of itself: all of them go on until the daemon ends."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.critical("A part of the daemon has ended: %s", task.get_coro(), exc_info=error)
 
 
 async def run(service: Service, stop: asyncio.Event) -> None:

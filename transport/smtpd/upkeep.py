@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import time
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import psycopg
 from psycopg.types.json import Jsonb
 
 from tenants.identifiers import uuid7
@@ -18,6 +17,8 @@ from transport.pressure.levels import Resource
 from transport.pressure.pressure import Change, Pressure
 from transport.smtpd.link import Connection, DatabaseAway, Link
 from transport.smtpd.service import Service
+
+logger = logging.getLogger(__name__)
 
 INTERVAL: Final = 2.0
 LOOK: Final = 1.0
@@ -50,11 +51,17 @@ async def keep_up(service: Service) -> None:
 
     try:
         while True:
-            # In a thread: there may be a certificate for each of many domains.
-            await asyncio.get_running_loop().run_in_executor(None, service.certificate.refresh)
-            # The link tells of the trouble; the counts of these seconds may be lost.
-            with suppress(DatabaseAway, psycopg.Error):
+            try:
+                # In a thread: there may be a certificate for each of many domains.
+                await asyncio.get_running_loop().run_in_executor(None, service.certificate.refresh)
+            except Exception:  # files of somebody else's making: what is served stays as it is
+                logger.exception("The certificates could not be looked at")
+            try:
                 await link.run(beat)
+            except DatabaseAway:
+                pass  # the link tells of the trouble; the counts of these seconds may be lost
+            except Exception:
+                logger.exception("The daemon could not tell of itself")
             await asyncio.sleep(INTERVAL)
     finally:
         await link.close()

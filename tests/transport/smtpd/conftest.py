@@ -72,10 +72,12 @@ class Server:
     def stop(self, grace: float = 5.0) -> None:
         if not self._is_stopped:
             self._is_stopped = True
-            self.call(self.daemon.stop(grace))
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(10)
-            self._loop.close()
+            try:
+                self.call(self.daemon.stop(grace))
+            finally:
+                self._loop.call_soon_threadsafe(self._loop.stop)
+                self._thread.join(10)
+                self._loop.close()
 
     def reload(self) -> None:
         """Tell the daemon that receive connectors changed, as the actions do, and wait until it knows."""
