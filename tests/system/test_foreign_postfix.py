@@ -40,6 +40,15 @@ def test_the_way_to_postfix_is_encrypted_and_told(
 
 
 @pytest.mark.usefixtures("route_to_postfix")
+def test_postfix_takes_what_we_send_in_a_chunk(as_ann: smtplib.SMTP, postfix: Postfix, token: str) -> None:
+    dots = "\r\n".join(f"{'.' * (number % 80)}" for number in range(20_000))
+    sent = letter(token, to=f"carol@{DOMAIN}", body=dots)
+    as_ann.sendmail(ANN, [f"carol@{DOMAIN}"], sent)
+    assert taken(postfix, token).endswith(sent)
+    logged(postfix, r"disconnect from .* bdat=[1-9]")
+
+
+@pytest.mark.usefixtures("route_to_postfix")
 def test_postfix_takes_an_address_with_umlauts(as_ann: smtplib.SMTP, postfix: Postfix, token: str) -> None:
     to = f"dörte@{DOMAIN}"
     sent = letter(token, to=to, subject=f"Grüße {token}")

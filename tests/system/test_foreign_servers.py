@@ -114,6 +114,15 @@ def test_exim_takes_an_address_with_umlauts(as_ann: smtplib.SMTP, exim: Exim, ro
     logged(exim, rf"X=TLS1\.3:.* P=utf8esmtps .*id={token}@contoso\.example|P=utf8esmtps X=TLS1\.3:.*id={token}@")
 
 
+def test_exim_takes_what_we_send_in_a_chunk(as_ann: smtplib.SMTP, exim: Exim, route: Route, token: str) -> None:
+    route(exim.domain, exim)
+    dots = "\r\n".join(f"{'.' * (number % 80)}" for number in range(20_000))
+    sent = letter(token, to="carol@exim.example", body=dots)
+    as_ann.sendmail(ANN, ["carol@exim.example"], sent)
+    assert taken(exim, token).endswith(b"\r\n" + sent)
+    logged(exim, rf"<= {ANN} .* K S=\d+ .*id={token}@contoso\.example")
+
+
 def test_what_opensmtpd_cannot_write_is_told_without_asking_it(
     as_ann: smtplib.SMTP, opensmtpd: OpenSmtpd, route: Route, ann: Person, token: str
 ) -> None:

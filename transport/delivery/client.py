@@ -249,6 +249,7 @@ class SmtpConnection:
             ahead.is_sent = True
         if finished:
             transaction.phase = Phase.FINAL
+            transaction.octets = len(transaction.block) - len(transaction.bdat_line)
         await wire.wait_for(1, self._timeouts.final)
         reply = wire.replies.popleft()
         self._needs_reset = False

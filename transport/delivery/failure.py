@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from transport.delivery.options import Endpoint
-from transport.delivery.outcome import Phase
+from transport.delivery.outcome import Phase, TlsFacts
 from transport.delivery.transcript import Stage, TranscriptLine
 from transport.message.reply import Reply
 
@@ -25,6 +25,7 @@ class Attempt:
     from_peer: bool
     transcript: tuple[TranscriptLine, ...] = ()
     stages: tuple[Stage, ...] = ()
+    tls: TlsFacts | None = None
 
     @property
     def text(self) -> str:

@@ -81,10 +81,13 @@ class _Opening:
         self._phase = Phase.CONNECT
         self._transcript = Transcript()
         self._wire = Wire(self._transcript)
+        self._tls: TlsFacts | None = None
 
     def attempt(self, reply: Reply, reason_code: str, from_peer: bool = False) -> Attempt:
         said = self._transcript
-        return Attempt(self.endpoint, self._phase, reply, reason_code, from_peer, said.lines(), said.stages())
+        return Attempt(
+            self.endpoint, self._phase, reply, reason_code, from_peer, said.lines(), said.stages(), self._tls
+        )
 
     def _enter(self, phase: Phase) -> None:
         self._phase = phase
@@ -109,11 +112,11 @@ class _Opening:
 
     async def _run(self) -> SmtpConnection:
         await self._connect()
-        tls = facts_of(self._wire.ssl_object, self.options.tls)
+        self._tls = tls = facts_of(self._wire.ssl_object, self.options.tls)
         await self._greeting()
         extensions = await self._hello()
         if tls is None and await self._may_start_tls(extensions):
-            tls = await self._handshake()
+            self._tls = tls = await self._handshake()
             # RFC 3207 4.2: what was offered in clear text counts no more.
             extensions = await self._hello()
         if self.options.auth is not None:
@@ -197,7 +200,7 @@ class _Opening:
         required = mode is TlsMode.REQUIRED
         if "STARTTLS" not in extensions:
             if required:
-                self._fail(_TLS_NOT_OFFERED, "peer.tls")
+                self._fail(_TLS_NOT_OFFERED, "peer.tls_unavailable")
             return False
         reply = await self._ask(STARTTLS.decode(), self.options.timeouts.helo)
         if not reply.is_success and (required or reply.code == 421):

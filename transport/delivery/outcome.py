@@ -77,6 +77,7 @@ class RecipientOutcome:
     host: str = ""
     endpoint: str | None = None
     tls: TlsFacts | None = None
+    octets: int = 0  # of content that went out to the peer, whatever became of it
     dsn_passed_on: bool = False  # the peer speaks RFC 3461, so that telling the sender of success is its task now
 
 

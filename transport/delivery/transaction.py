@@ -48,6 +48,7 @@ class Transaction:
         self.is_sent = False
         self.chunked = False
         self.bdat_line = b""
+        self.octets = 0
         self.block = b""
         self.mail_line = b""
         self.rcpt_lines: list[bytes] = []
@@ -101,6 +102,7 @@ class Transaction:
                 self._host,
                 self._endpoint,
                 self._tls,
+                self.octets,
                 self._passes_dsn_on,
             )
 

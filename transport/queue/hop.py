@@ -139,13 +139,15 @@ class Hop:
 
     # What a turn does with its claims ----------------------------------------------------------------------
 
-    async def fail_all(self, batch: Claim, verdict: Verdict, connector: str = "") -> None:
+    async def fail_all(
+        self, batch: Claim, verdict: Verdict, connector: str = "", milliseconds: int | None = None
+    ) -> None:
         """Report the same for all that was claimed: the next hop cannot be reached, or never will be."""
         at = datetime.now(UTC)
         retry_at = await self.back_off(batch, verdict, at) if verdict.status is Outcome.TRANSIENT else None
         for message in batch.messages:
             results = tuple(Result(delivery, verdict, retry_at) for delivery in message.deliveries)
-            await self.recorder.put(Report(message, batch.lease_id, results, at, connector))
+            await self.recorder.put(Report(message, batch.lease_id, results, at, connector, milliseconds))
         self.let_go(batch)
 
     async def back_off(self, batch: Claim, verdict: Verdict, at: datetime | None = None) -> datetime:

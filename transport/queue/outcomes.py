@@ -34,6 +34,7 @@ class Verdict:
     tls: TlsFacts | None = None
     cause: str = ""  # of what the queue itself decides: the error that stood in the way until then
     cause_reason: str = ""
+    octets: int = 0  # of content that went out
     dsn_passed_on: bool = False  # the next hop tells the sender of success, where that was asked for (RFC 3461 5.2)
 
     @property
@@ -52,6 +53,8 @@ class Verdict:
         facts: dict[str, Any] = {"phase": self.phase} if self.phase else {}
         if self.tls:
             facts["tls"] = {"version": self.tls.version, "cipher": self.tls.cipher, "verified": self.tls.verified}
+        if self.octets:
+            facts["bytes"] = self.octets
         if self.peer_reply and self.reply != self.peer_reply:
             facts["text"] = str(self.reply)
         if self.cause:
@@ -124,6 +127,7 @@ def verdict_of(outcome: RecipientOutcome) -> Verdict:
         host=outcome.host,
         endpoint=outcome.endpoint or "",
         tls=outcome.tls,
+        octets=outcome.octets,
         dsn_passed_on=outcome.dsn_passed_on,
     )
 
@@ -139,6 +143,7 @@ def verdict_of_hop(failure: HopFailure) -> Verdict:
         peer_reply=failure.peer_reply,
         host=primary.endpoint.host if primary else "",
         endpoint=str(primary.endpoint) if primary else "",
+        tls=primary.tls if primary else None,
     )
 
 

@@ -49,7 +49,7 @@ class SmtpHop(Hop):
         if connector is None:
             await self._without_connector(batch)
             return
-        opened, place = None, None
+        opened, place, since = None, None, time.monotonic()
         try:
             endpoints = await connector.endpoints(self.queue.next_hop_domain, self.resolver)
             place, is_crowded = await self._place_at(endpoints)
@@ -61,9 +61,9 @@ class SmtpHop(Hop):
             await self._works()
             await self._converse(opened, connector, batch)
         except DnsFailure as failure:
-            await self.fail_all(batch, verdict_of_dns(failure), connector.name)
+            await self.fail_all(batch, verdict_of_dns(failure), connector.name, _since(since))
         except HopFailure as failure:
-            await self.fail_all(batch, verdict_of_hop(failure), connector.name)
+            await self.fail_all(batch, verdict_of_hop(failure), connector.name, _since(since))
         finally:
             if opened is not None:
                 await opened.quit()
@@ -161,8 +161,7 @@ class SmtpHop(Hop):
         pairs = zip(message.deliveries, verdicts, strict=True)
         results = tuple(_result(delivery, verdict, batch.clock, at) for delivery, verdict in pairs)
         self.delivered += sum(verdict.status is Outcome.DELIVERED for verdict in verdicts)
-        milliseconds = round((time.monotonic() - started) * 1000)
-        report = Report(message, batch.lease_id, results, at, connector.name, milliseconds)
+        report = Report(message, batch.lease_id, results, at, connector.name, _since(started))
         # A notice quotes the beginning at most; the recorder's line must not hold whole messages.
         return replace(report, content=content[: MAX_RETURNED + 1]) if content and report.may_be_told else report
 
@@ -179,6 +178,11 @@ class SmtpHop(Hop):
             self.stopping = True
         else:
             await self.change_queue(QueueChange(self.queue.id, verdict=put_off[-1], at=datetime.now(UTC)))
+
+
+def _since(started: float) -> int:
+    """Return milliseconds."""
+    return round((time.monotonic() - started) * 1000)
 
 
 async def _verdicts(opened: SmtpConnection, message: ClaimedMessage, content: bytes) -> list[Verdict]:

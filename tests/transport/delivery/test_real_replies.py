@@ -173,7 +173,7 @@ def test_a_real_reply_means(phase: str, line: str, label: str) -> None:
 CLASSES = {
     "dns": ["dns.no_such_domain", "dns.timeout", "dns.servfail", "dns.null_mx", "dns.no_mail_host"],
     "connect": ["peer.connect_refused", "peer.connect_timeout", "peer.unreachable", "peer.dropped", "peer.timeout"],
-    "tls": ["peer.tls"],
+    "tls": ["peer.tls", "peer.tls_unavailable"],
     "greeting": ["peer.greeting"],
     "helo": ["peer.helo"],
     "sender": ["peer.sender_rejected", "peer.sender_domain_not_found", "peer.spf", "peer.authentication_results"],

@@ -69,7 +69,7 @@ async def test_required_tls_that_is_not_offered_is_transient(options: HopOptions
     async with StubSmtp() as stub:
         with pytest.raises(HopFailure) as failure:
             await open_connection([stub.endpoint], replace(options, tls=REQUIRED))
-    assert (failure.value.phase, failure.value.reason_code) == (Phase.STARTTLS, "peer.tls")
+    assert (failure.value.phase, failure.value.reason_code) == (Phase.STARTTLS, "peer.tls_unavailable")
     assert not failure.value.permanent
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -11,11 +13,13 @@ from pytest_django.fixtures import Settings
 
 from tenants.actions.actor import SYSTEM
 from tenants.models import Mailbox
+from tenants.secrets import encrypt
 from tests import factories
 from tests.conftest import Contoso
-from tests.transport.delivery.stub import RESET, StubSmtp
+from tests.transport.delivery.certificates import server_context
+from tests.transport.delivery.stub import RESET, Script, StubSmtp
 from tests.transport.dns.stub import Fault, StubDns
-from tests.transport.workers import WITH_WORKERS, deliver, events_of, send
+from tests.transport.workers import WITH_WORKERS, Running, deliver, events_of, send
 from transport.actions.queue import remove_message, retry_queue, suspend_message
 from transport.actions.send_connectors import change_send_connector
 from transport.delivery.client import SmtpConnection
@@ -255,3 +259,42 @@ def test_a_message_that_trips_us_up_holds_up_nobody_behind_it(
     deliver()
     assert MailboxMessage.objects.filter(mailbox=contoso.bob_mailbox).count() == 4
     assert Delivery.objects.get().last_error_reason == "delivery.internal"
+
+
+def test_each_recipient_s_event_says_where_how_encrypted_how_much_and_how_long(
+    contoso: Contoso, to_peer: SendConnector, tmp_path: Path
+) -> None:
+    """Partial success in one transaction over TLS; then a log-in that fails after the encryption stands."""
+    context, _ = server_context(tmp_path)
+    answers = {"no": "550 5.1.1 Unknown", "later": "450 4.2.1 Later"}
+    script: dict[str, Script] = {
+        "rcpt": lambda line: next((told for word, told in answers.items() if f"<{word}" in line), "250 2.1.5 Ok")
+    }
+    with Running(stub := StubSmtp(script, ("STARTTLS", "AUTH PLAIN"), context)):
+        to_peer.smart_hosts.update(port=stub.endpoint.port)
+        send(contoso.alice_mailbox, *(f"{name}@elsewhere.example" for name in ("yes", "no", "later")))
+        deliver()
+        told = {row.event_id: row for row in TrackingEvent.objects.filter(event_id__in=["SEND", "FAIL", "DEFER"])}
+        assert {name: (row.recipients, row.enhanced) for name, row in told.items()} == {
+            "SEND": (["yes@elsewhere.example"], "2.0.0"),
+            "FAIL": (["no@elsewhere.example"], "5.1.1"),
+            "DEFER": (["later@elsewhere.example"], "4.2.1"),
+        }
+        detail: dict[str, Any] = {name: row.detail for name, row in told.items()}
+        for name, row in told.items():
+            assert row.server_endpoint == f"127.0.0.1 127.0.0.1:{stub.endpoint.port}"
+            assert detail[name]["tls"]["version"] == "TLSv1.3"
+            assert detail[name]["tls"]["cipher"]
+            assert detail[name]["milliseconds"] >= 0
+        assert detail["SEND"]["bytes"] > len(stub.messages[0].content)
+        assert "bytes" not in detail["FAIL"]
+
+        script["auth"] = "535 5.7.8 Wrong"
+        SendConnector.objects.update(auth="basic", username="us", password_encrypted=encrypt("secret"))
+        Queue.objects.update(next_retry_at=None)
+        Delivery.objects.update(next_attempt_at=timezone.now())
+        deliver()
+        refused = TrackingEvent.objects.filter(event_id="DEFER").latest("id")
+        facts: Any = refused.detail
+        assert (refused.reason, facts["phase"], facts["tls"]["version"]) == ("peer.auth", "auth", "TLSv1.3")
+        assert facts["milliseconds"] >= 0
