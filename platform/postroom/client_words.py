@@ -90,6 +90,10 @@ HELP: Final[dict[str, str | Promise]] = {
         "are refused."
     ),
     "senders": _("Of a relay permission, one a line: addresses, or domains. Empty: all of its tenant's domains."),
+    "certificate_fingerprints": _(
+        "Of a relay permission, one a line: SHA-256 of client certificates or of their public keys. Listeners on its "
+        "bindings ask for a certificate then; nobody has to show one."
+    ),
     "fqdn": _("The name in the greeting, in EHLO and in Received. Empty: the platform's own."),
     "banner": _("The greeting after 220. Empty: the name and “ESMTP Postroom ready”."),
     "auth_mechanisms": _("Log-in is possible only over TLS, whichever is chosen."),

@@ -28,7 +28,8 @@ from transport.smtpd.standing import relaying_client
 
 _QUERY: Final = f"""
 SELECT {", ".join(FIELDS)} FROM transport_receiveconnector
-WHERE enabled AND (tenant_id IS NULL OR ((approved_at IS NOT NULL OR user_name IS NOT NULL) {{of_tenant}}))
+WHERE enabled AND (tenant_id IS NULL OR (
+  (approved_at IS NOT NULL OR user_name IS NOT NULL OR certificate_fingerprints <> '{{{{}}}}') {{of_tenant}}))
 ORDER BY name, id
 """  # noqa: S608 - built from constants
 # The limits that a client meets, by the names of Exchange and the attribute of the connector at work.
@@ -95,13 +96,18 @@ def public_listeners() -> list[Connector]:
 
 
 def try_client(
-    *, tenant: Tenant | None, address: str, port: int | None, user: str = "", sender: str = ""
+    *, tenant: Tenant | None, address: str, port: int | None, user: str = "", sender: str = "", certificate: str = ""
 ) -> ClientTest:
     """Say what a client would be let do. `user` logged in; a tenant's own only, and its own relay permissions.
 
+    `certificate` is the fingerprint of the one that it shows.
+
     Without a tenant an operator asks, of all. Addresses are checked by the caller; Problem comes from nobody.
     """
-    return judge(arrive(tenant=tenant, address=address, port=port, user=user, sender=sender or None), tenant, sender)
+    arriving = arrive(
+        tenant=tenant, address=address, port=port, user=user, sender=sender or None, certificate=certificate
+    )
+    return judge(arriving, tenant, sender)
 
 
 def judge(arriving: Arriving, tenant: Tenant | None, sender: str) -> ClientTest:
@@ -126,7 +132,13 @@ def judge(arriving: Arriving, tenant: Tenant | None, sender: str) -> ClientTest:
 
 
 def arrive(
-    *, tenant: Tenant | None, address: str, port: int | None, user: str = "", sender: str | None = None
+    *,
+    tenant: Tenant | None,
+    address: str,
+    port: int | None,
+    user: str = "",
+    sender: str | None = None,
+    certificate: str = "",
 ) -> Arriving:
     """Choose the listener and, for a log-in or by the address, who the client is for this sender."""
     table = _table(tenant.pk if tenant else None)
@@ -140,7 +152,8 @@ def arrive(
     if user:
         return _logged_in(_LogIn(tenant, listener, address, user, sender, door, considered), table)
     stranger = Client(Origin.ANONYMOUS, None, None, listener.name, address, listener.anonymous_rights, door)
-    client = _relaying(stranger, table.relaying(listener, address), sender)
+    shown = frozenset({certificate} if certificate and listener.offers_tls else ())
+    client = _relaying(stranger, table.relaying(listener, address, shown), sender)
     relay = table.relays.get(client.relay_id) if client.relay_id is not None else None
     return Arriving(client, listener, relay, considered)
 

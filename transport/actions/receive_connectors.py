@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
+import re
+import ssl
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -35,10 +39,11 @@ AUTH_MECHANISMS = {"tls", "basic_auth", "basic_auth_require_tls", "external_auth
 PERMISSION_GROUPS = {group.value for group in PermissionGroup} - {PermissionGroup.PARTNERS.value}
 RIGHTS = {right.value for right in Right}
 TENANTS_FIELDS = {
-    *("name", "comment", "enabled", "remote_ranges", "senders"),
+    *("name", "comment", "enabled", "remote_ranges", "senders", "certificate_fingerprints"),
     *("max_message_size", "message_rate_limit"),
 }
 MOST_SENDERS = 100
+MOST_CERTIFICATES = 50
 OPERATORS_FIELDS = TENANTS_FIELDS | {
     "bindings",
     "auth_mechanisms",
@@ -220,9 +225,12 @@ def _write(actor: Actor, connector: ReceiveConnector, fields: dict[str, Any]) ->
         connector.approved_at = None
     _check_choices(connector)
     if connector.tenant_id is None:
+        connector.certificate_fingerprints = []
         _check_listener(connector)
     else:
         connector.senders = list(dict.fromkeys(_sender(text) for text in connector.senders))
+        found = [fingerprint_of(text) for text in connector.certificate_fingerprints]
+        connector.certificate_fingerprints = list(dict.fromkeys(found))
         _check_relay(connector)
     table = {
         "receive_connector_name_once_per_tenant": Problem("connector.name_taken", field="name", name=connector.name),
@@ -272,6 +280,10 @@ def _check_overlaps(connector: ReceiveConnector) -> None:
 def _check_relay(connector: ReceiveConnector) -> None:
     if len(connector.senders) > MOST_SENDERS:
         raise Problem("receive_connector.too_many_senders", field="senders", most=MOST_SENDERS)
+    if len(connector.certificate_fingerprints) > MOST_CERTIFICATES:
+        raise Problem(
+            "receive_connector.too_many_certificates", field="certificate_fingerprints", most=MOST_CERTIFICATES
+        )
     if not connector.enabled:
         return
     entry = _relay_entry(connector)
@@ -283,7 +295,8 @@ def _check_relay(connector: ReceiveConnector) -> None:
 
 def _relay_entry(row: ReceiveConnector) -> RelayEntry:
     ranges = tuple(AddressRange.parse(text) for text in row.remote_ranges)
-    return RelayEntry(row.id, row.tenant_id, row.name, ranges, tuple(row.senders))
+    known = tuple(row.certificate_fingerprints)
+    return RelayEntry(row.id, row.tenant_id, row.name, ranges, tuple(row.senders), fingerprints=known)
 
 
 def _sender(text: str) -> str:
@@ -295,6 +308,20 @@ def _sender(text: str) -> str:
         return parse_address(typed).key
     except InvalidAddress:
         raise Problem("receive_connector.invalid_sender", field="senders", sender=text[:320]) from None
+
+
+def fingerprint_of(text: str) -> str:
+    """Return the stored form of what names a certificate: its SHA-256, its public key's, or itself in PEM."""
+    typed = text.strip()
+    if "BEGIN CERTIFICATE" in typed:
+        with suppress(ValueError):
+            return hashlib.sha256(ssl.PEM_cert_to_DER_cert(typed)).hexdigest()
+    typed = re.sub(r"[:\s]", "", typed.lower().removeprefix("sha256"))
+    if not re.fullmatch(r"[0-9a-f]{64}", typed):
+        raise Problem(
+            "receive_connector.invalid_fingerprint", field="certificate_fingerprints", fingerprint=text.strip()[:100]
+        )
+    return typed
 
 
 def _binding(text: str) -> str:

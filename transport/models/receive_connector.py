@@ -22,7 +22,7 @@ class ReceiveConnector(models.Model):
 
     Without a tenant it is the operator's: it says where smtpd listens. With one it is a relay permission: it lets
     that tenant's machines relay, by their address once an operator has approved its ranges (design §12.14), or by
-    a user name and a password of its own; as these senders, up to this size and rate.
+    a client certificate, or by a user name and a password of its own; as these senders, up to this size and rate.
     A binding is `address:port`, or `smtp`, `submission`, `submissions` for the platform's own ports.
     """
 
@@ -59,6 +59,14 @@ class ReceiveConnector(models.Model):
     # A relay permission's own log-in; the name is unique on the platform, as SMTP has nothing else to go by.
     user_name = models.CharField(_("user name"), max_length=64, null=True, blank=True, unique=True, editable=False)
     verifier = models.CharField(max_length=255, blank=True, default="", db_default="", editable=False)
+    # A relay permission's: SHA-256 of certificates or of public keys (RFC 7469 2.4), in hexadecimal.
+    certificate_fingerprints = ArrayField(
+        models.CharField(max_length=64),
+        verbose_name=_("certificate fingerprints"),
+        default=list,
+        db_default=[],
+        blank=True,
+    )
     auth_mechanisms = ArrayField(
         models.CharField(max_length=32), verbose_name=_("authentication"), default=list, blank=True
     )

@@ -26,6 +26,7 @@ class RelayEntry:
     remote_ranges: tuple[AddressRange, ...]
     senders: tuple[str, ...] = ()
     rights: frozenset[Right] = frozenset()
+    fingerprints: tuple[str, ...] = ()
 
     def allows(self, sender: Address) -> bool:
         """Say whether the sender is among those that it names; where it names none, all are."""
@@ -34,10 +35,17 @@ class RelayEntry:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """A permission that the client has: by the range that holds its address, or without one by its log-in."""
+    """A permission that the client has: by the range that holds its address, or without one otherwise."""
 
     entry: RelayEntry
     range: AddressRange | None
+    by_certificate: bool = False  # else, without a range, by its log-in
+
+    @property
+    def won_by(self) -> str:
+        if self.range is not None:
+            return _BY_RANGE
+        return _BY_CERTIFICATE if self.by_certificate else _BY_LOG_IN
 
     @property
     def size(self) -> int:
@@ -53,12 +61,15 @@ class RelayChoice:
 
 
 _BY_RANGE = _("{range} is its most specific range that holds {remote}, and {sender} may be its sender")
+_BY_CERTIFICATE = _("the client showed a certificate of its, and {sender} may be its sender")
 _BY_LOG_IN = _("the client logged in as its user, and {sender} may be its sender")
 _NULL = _("the sender is empty: only mail in its own name is relayed for an organisation")
 _NOT_YOURS = _("{sender} is not on a verified domain of the organisation")
 _NOT_NAMED = _("{sender} is none of its senders")
 _WIDER = _("range {range} is less specific than {winning_range}")
 _LATER = _("{range} is as specific, and “{winner}” comes first by name")
+_CERTIFICATE_FIRST = _("range {range} counts for less than the certificate that the client showed")
+_CERTIFICATE_LATER = _("it is by certificate, too, and “{winner}” comes first by name")
 
 
 def choose_relay(holdings: Sequence[Holding], sender: Address | None, remote: str, lookup: Lookup) -> RelayChoice:
@@ -71,13 +82,19 @@ def choose_relay(holdings: Sequence[Holding], sender: Address | None, remote: st
         template = _fault(one.entry, sender, lookup)
         if template is None and winner is not None:
             facts |= {"winning_range": winner.range or "", "winner": winner.entry.name}
-            template = _WIDER if one.size > winner.size else _LATER
+            template = _lost_to(one, winner)
         if template is None:
-            winner, template = one, _BY_LOG_IN if one.range is None else _BY_RANGE
+            winner, template = one, one.won_by
         assert one.entry.tenant_id is not None, "an operator's connector relays for nobody"
         verdict = "won" if winner is one else "lost"
         told.setdefault(one.entry.tenant_id, []).append(Considered(one.entry.name, verdict, template, facts))
     return RelayChoice(winner.entry if winner else None, {key: tuple(value) for key, value in told.items()})
+
+
+def _lost_to(one: Holding, winner: Holding) -> str:
+    if winner.by_certificate:
+        return _CERTIFICATE_LATER if one.by_certificate else _CERTIFICATE_FIRST
+    return _WIDER if one.size > winner.size else _LATER
 
 
 def _expect(holdings: Sequence[Holding], sender: Address | None, lookup: Lookup) -> None:
@@ -115,6 +132,8 @@ def undecidable_relays(one: RelayEntry, other: RelayEntry) -> dict[str, str] | N
     """Return the facts of two permissions of a tenant that claim the same machines for the same senders, or None."""
     if not _share_sender(one.senders, other.senders):
         return None
+    if shared := set(one.fingerprints) & set(other.fingerprints):
+        return {"first": one.name, "second": other.name, "range": min(shared)}
     for mine in one.remote_ranges:
         for theirs in other.remote_ranges:
             if mine.overlaps(theirs) and (mine == theirs or not (mine.is_within(theirs) or theirs.is_within(mine))):

@@ -17,13 +17,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from django.conf import settings
 
+from transport.smtpd.client_certificates import ask, take_any_certificate
+
 logger = logging.getLogger(__name__)
 
 LIFETIME: Final = datetime.timedelta(days=3650)
 
 
 class Certificate:
-    """The server's TLS context of the moment; `refresh` takes up changed files for the handshakes to come.
+    """The server's TLS contexts of the moment; `refresh` takes up changed files for the handshakes to come.
+
+    `context` is for most clients; `asking` asks them for a certificate, where a relay permission goes by one.
 
     Beside `smtp.crt` there may be others, each with its key: a client that names one of their names (SNI, RFC 6066 3)
     is shown that one, everybody else the first.
@@ -45,11 +49,15 @@ class Certificate:
         self._refresh_others()
 
     def _load(self) -> None:
-        # A new context: one that half of a pair was loaded into would fail in each handshake.
+        # New contexts: one that half of a pair was loaded into would fail in each handshake.
+        self.context, self.asking = self._own_context(), self._own_context()
+        ask(self.asking)
+
+    def _own_context(self) -> ssl.SSLContext:
         context = new_context()
         context.sni_callback = self._choose
         context.load_cert_chain(self._certificate, self._key)
-        self.context = context
+        return context
 
     def refresh(self) -> None:
         """Load the files again if they changed; keep what we have if they do not fit."""
@@ -88,6 +96,8 @@ class Certificate:
         if stamp is None or (known is not None and known.stamp == stamp):
             return known or _Other(stamp)
         context = new_context()
+        # Whether a certificate is asked for stays as the first context says; how it is looked at does not.
+        take_any_certificate(context)
         try:
             context.load_cert_chain(path, path.with_suffix(".key"))
             names = names_of(path.read_bytes())

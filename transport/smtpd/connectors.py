@@ -31,11 +31,12 @@ FIELDS: Final = (
     *("tarpit_interval", "message_rate_limit", "message_rate_source", "max_local_hop_count", "senders"),
     *("max_inbound_connections_percentage_per_source", "require_ehlo_domain", "eight_bit_mime_enabled"),
     *("chunking_enabled", "delivery_status_notification_enabled", "pipelining_enabled", "size_enabled"),
-    *("enhanced_status_codes_enabled", "protocol_logging_level", "approved_at"),
+    *("enhanced_status_codes_enabled", "protocol_logging_level", "approved_at", "certificate_fingerprints"),
 )
 QUERY: Final = f"""
 SELECT {", ".join(FIELDS)} FROM transport_receiveconnector
-WHERE enabled AND (tenant_id IS NULL OR approved_at IS NOT NULL OR user_name IS NOT NULL)
+WHERE enabled AND (
+  tenant_id IS NULL OR approved_at IS NOT NULL OR user_name IS NOT NULL OR certificate_fingerprints <> '{{}}')
 ORDER BY name, id
 """  # noqa: S608 - built from constants of this module
 
@@ -83,10 +84,12 @@ class Connector:
     enhanced_status_codes: bool
     is_logged: bool
     unoffered: frozenset[str]  # parameters of MAIL and RCPT
+    fingerprints: tuple[str, ...]  # a relay permission's: of certificates and of public keys
 
     @property
     def relay_entry(self) -> RelayEntry:
-        return RelayEntry(self.id, self.tenant_id, self.name, self.ranges, self.senders, self.anonymous_rights)
+        rights = self.anonymous_rights
+        return RelayEntry(self.id, self.tenant_id, self.name, self.ranges, self.senders, rights, self.fingerprints)
 
 
 def connector_from(row: Sequence[Any]) -> Connector:
@@ -137,6 +140,7 @@ def connector_from(row: Sequence[Any]) -> Connector:
         enhanced_status_codes=fields["enhanced_status_codes_enabled"],
         is_logged=fields["protocol_logging_level"] == "verbose",
         unoffered=_unoffered(fields),
+        fingerprints=tuple(fields["certificate_fingerprints"]),
     )
 
 
@@ -183,13 +187,18 @@ class ConnectorTable:
         self.listening: dict[UUID, Connector] = {}
         self.relays: dict[UUID, Connector] = {}
         self._relaying: dict[tuple[int, int], list[tuple[AddressRange, Connector]]] = {}
+        self._by_fingerprint: dict[str, list[Connector]] = {}
         for connector in connectors:
             if connector.tenant_id is None:
                 self.listening[connector.id] = connector
             else:
                 self.relays[connector.id] = connector
+                for fingerprint in connector.fingerprints:
+                    self._by_fingerprint.setdefault(fingerprint, []).append(connector)
                 if connector.is_approved:
                     self._index(connector)
+        bound = [one for some in self._by_fingerprint.values() for one in some]
+        self._asking = {self.binding(text) for one in bound for text in one.bindings}
         self._entries = [self._entry(connector) for connector in self.listening.values()]
         self._choices: dict[tuple[tuple[str, int], str], Choice] = {}
 
@@ -219,8 +228,15 @@ class ConnectorTable:
             self._choices[local, remote] = known
         return known
 
-    def relaying(self, connector: Connector, remote: str) -> list[Holding]:
-        """Return the tenants' permissions whose approved ranges hold the client; the sender picks from them."""
+    def asks_for_certificate(self, listener: Connector) -> bool:
+        """Say whether clients are asked for a certificate there: a permission that goes by one shares a binding."""
+        return bool(self._asking) and any(self.binding(text) in self._asking for text in listener.bindings)
+
+    def relaying(self, connector: Connector, remote: str, fingerprints: frozenset[str] = frozenset()) -> list[Holding]:
+        """Return the tenants' permissions that the client has, by its certificate or by approved ranges that hold it.
+
+        The sender picks from them.
+        """
         address = plain_address(remote)
         candidates = self._relaying.get(_block(address.version, int(address)), ())
         found: dict[UUID, Holding] = {}
@@ -228,6 +244,10 @@ class ConnectorTable:
             known = found.get(other.id)
             if one.holds(address) and (known is None or one.size < known.size) and self._meet(connector, other):
                 found[other.id] = Holding(other.relay_entry, one)
+        for fingerprint in fingerprints:
+            for other in self._by_fingerprint.get(fingerprint, ()):
+                if self._meet(connector, other):
+                    found[other.id] = Holding(other.relay_entry, None, by_certificate=True)
         return list(found.values())
 
     def _meet(self, listener: Connector, relay: Connector) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import lru_cache
@@ -19,6 +20,7 @@ from transport.routing.receive import Binding
 from transport.routing.relay import Holding
 from transport.smtpd import replies
 from transport.smtpd.chunks import bdat
+from transport.smtpd.client_certificates import fingerprints_of
 from transport.smtpd.connectors import Choice, Connector
 from transport.smtpd.dialogue import Dialogue
 from transport.smtpd.inbox import ConnectionEnded, LineTooLong
@@ -56,6 +58,8 @@ class Session(Protocol):
         self.client = Client(Origin.ANONYMOUS)
         self.address = self.peer = "127.0.0.1"  # the client's, and that of who is connected to us
         self.relaying: list[Holding] = []
+        self.fingerprints: frozenset[str] = frozenset()
+        self._is_asked = False  # for a certificate
         self.door: Door | None = None
         self.dialogue: Dialogue | None = None
         self._local = ("", 0)
@@ -145,7 +149,8 @@ class Session(Protocol):
         self._local, self.peer = local, self.address
         await self._find_connector()
         if self.is_tls_first:
-            await self.begin_in_tls(self.service.certificate.context)
+            await self.begin_in_tls(self._tls_context())
+            self._look_at_certificate()
 
     async def _find_connector(self) -> None:
         self._table = self.service.table
@@ -164,6 +169,7 @@ class Session(Protocol):
         """Begin anew as the client that a listed host tells of; what it does not name stays as it was."""
         self.left()
         self._is_told = True
+        self.fingerprints = frozenset()  # the host's own certificate is not its clients'
         self.address = told.address or self.address
         self._local = (told.local_address or self._local[0], told.local_port or self._local[1])
         self.client_name = self.client_name if told.name is None else told.name
@@ -206,8 +212,18 @@ class Session(Protocol):
         if self.stream is None or self.service.is_stopping:
             self.end(replies.SHUTTING_DOWN)
         self.command_ends()
-        self.relaying = self._table.relaying(connector, self.address)
+        self.relaying = self._table.relaying(connector, self.address, self.fingerprints)
         self.client = self._stranger()
+
+    def _tls_context(self) -> ssl.SSLContext:
+        certificate, self._is_asked = self.service.certificate, self._table.asks_for_certificate(self.connector)
+        return certificate.asking if self._is_asked else certificate.context
+
+    def _look_at_certificate(self) -> None:
+        """Take up the relay permissions that the client has by the certificate that it showed."""
+        if self._is_asked and (found := fingerprints_of(self.tls)):
+            self.fingerprints = found
+            self.relaying = self._table.relaying(self.connector, self.address, found)
 
     def renew(self) -> None:
         """Take up what was changed since the last transaction; a connector that is gone holds for those who have it."""
@@ -221,7 +237,7 @@ class Session(Protocol):
             self.door = self._door_of(choice)
         self.is_plain = not connector.enhanced_status_codes
         self.idle_timeout, self.total_timeout = connector.idle_timeout, connector.total_timeout
-        self.relaying = table.relaying(connector, self.address)
+        self.relaying = table.relaying(connector, self.address, self.fingerprints)
         if self.is_anonymous:
             self.client = self._stranger()
 
@@ -349,7 +365,8 @@ class Session(Protocol):
         if not self.connector.offers_tls:
             return replies.NO_TLS_HERE
         self.answer(replies.READY_FOR_TLS)
-        await self.start_tls(self.service.certificate.context)
+        await self.start_tls(self._tls_context())
+        self._look_at_certificate()
         # RFC 3207 4.2: what was said before, and by whom, is forgotten.
         self.reset()
         self.helo, self.client = "", self._stranger()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import UUID
 
@@ -33,10 +34,16 @@ from transport.actions.receive_connectors import (
 from transport.models import ReceiveConnector
 
 MEGABYTE = 1024 * 1024
+_PEM = re.compile("-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----")
 
 
 class ConnectorForm(ConsoleForm):
-    problem_fields = {"remote_ranges": "ranges", "max_message_size": "max_size_mb", "message_rate_limit": "rate"}
+    problem_fields = {
+        "remote_ranges": "ranges",
+        "max_message_size": "max_size_mb",
+        "message_rate_limit": "rate",
+        "certificate_fingerprints": "certificates",
+    }
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=64)
     ranges = forms.CharField(
@@ -44,7 +51,17 @@ class ConnectorForm(ConsoleForm):
         required=False,
         widget=forms.Textarea(attrs={"rows": 3, "class": "font-monospace", "spellcheck": "false"}),
         help_text=gettext_lazy(
-            "One a line: an address, or a network of at most /24 (IPv4) or /64 (IPv6). Empty: by log-in alone."
+            "One a line: an address, or a network of at most /24 (IPv4) or /64 (IPv6). Empty: by certificate or log-in."
+        ),
+    )
+    certificates = forms.CharField(
+        label=gettext_lazy("Certificates of the machines"),
+        required=False,
+        max_length=200_000,
+        widget=forms.Textarea(attrs={"rows": 3, "class": "font-monospace", "spellcheck": "false"}),
+        help_text=gettext_lazy(
+            "One a line: the SHA-256 of a client certificate or of its public key; or the certificate itself (PEM). A "
+            "machine that shows one of them over TLS relays from anywhere; an operator need not approve that."
         ),
     )
     senders = forms.CharField(
@@ -77,9 +94,16 @@ class ConnectorForm(ConsoleForm):
         data = dict(self.cleaned_data)
         ranges = [line.strip() for line in data.pop("ranges").splitlines() if line.strip()]
         senders = [line.strip() for line in data.pop("senders").splitlines() if line.strip()]
+        certificates = _certificates(data.pop("certificates"))
         size, rate = data.pop("max_size_mb") * MEGABYTE, data.pop("rate")
         changes = {"remote_ranges": ranges, "senders": senders, "max_message_size": size, "message_rate_limit": rate}
-        return {**changes, **data}
+        return {**changes, "certificate_fingerprints": certificates, **data}
+
+
+def _certificates(text: str) -> list[str]:
+    """Return what was written: certificates in PEM, and otherwise one fingerprint a line."""
+    rest = _PEM.sub("\n", text)
+    return [*_PEM.findall(text), *(line.strip() for line in rest.splitlines() if line.strip())]
 
 
 class ClientForm(ConsoleForm, ClientFields):
@@ -119,6 +143,9 @@ def create(request: ConsoleRequest) -> HttpResponse:
             if row.remote_ranges:
                 messages.success(request, _("Saved. It counts as soon as an operator has approved the addresses."))
                 return redirect("console:receive-connectors")
+            if row.certificate_fingerprints:
+                messages.success(request, _("Saved. Machines that show one of the certificates may relay now."))
+                return redirect("console:receive-connectors")
             messages.success(request, _("Saved. Give it a log-in now: without addresses there is no other way in."))
             return redirect("console:receive-connector", row.pk)
     return _form_page(request, form, None)
@@ -134,6 +161,7 @@ def edit(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         "enabled": row.enabled,
         "comment": row.comment,
         "senders": "\n".join(row.senders),
+        "certificates": "\n".join(row.certificate_fingerprints),
         "rate": row.message_rate_limit,
     }
     form = ConnectorForm(request.POST or None, initial=start)

@@ -34,13 +34,14 @@ class ReceiveConnectorForm(ActionForm[ReceiveConnector]):
     bindings = LinesField()
     remote_ranges = LinesField(required=False)
     senders = LinesField(required=False)
+    certificate_fingerprints = LinesField(required=False)
     auth_mechanisms = _choices(MECHANISMS)
     permission_groups = _choices(GROUPS)
     permissions = _choices(RIGHTS)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in ("bindings", "remote_ranges", "senders"):
+        for name in ("bindings", "remote_ranges", "senders", "certificate_fingerprints"):
             values = getattr(self.instance, name)
             if name in self.fields and not (self.is_new and name == "bindings"):
                 self.initial[name] = "\n".join(values)
@@ -76,6 +77,7 @@ class ReceiveConnectorAdmin(ActionAdmin[ReceiveConnector]):
                     "bindings",
                     "remote_ranges",
                     "approved_at",
+                    "certificate_fingerprints",
                     "implicit_tls",
                     "require_tls",
                     "require_ehlo_domain",

@@ -70,3 +70,18 @@ def test_a_simulation_from_an_address_takes_its_receive_connector(
     assert answer["outcomes"][0]["reply"].startswith("550 5.7.1")
     assert answer["trace"]["steps"][0]["subject"] == "Front"
     assert answer["trace"]["steps"][0]["considered"][0]["verdict"] == "won"
+
+
+def test_a_machine_may_be_known_by_its_certificate(api: Program, contoso: Contoso) -> None:
+    factories.make_receive_connector(name="Front", permission_groups=["anonymous_users"], auth_mechanisms=["tls"])
+    digits = "AB:" * 31 + "AB"
+    made = api.post("receive-connectors/", {"name": "Scanner", "certificate_fingerprints": [digits]}).json()
+    assert made["certificate_fingerprints"] == ["ab" * 32]
+    body = {"client_ip": "203.0.113.7", "sender": "scanner@contoso.example"}
+    answer = api.post("receive-connectors/tests/", body | {"certificate": "sha256:" + "ab" * 32}).json()
+    assert (answer["verdict"], answer["permission"]) == ("relays", "Scanner")
+    assert api.post("receive-connectors/tests/", body).json()["verdict"] == "delivers"
+    wrong = api.post("receive-connectors/", {"name": "Other", "certificate_fingerprints": ["ab" * 31]})
+    assert wrong.json()["code"] == "receive_connector.invalid_fingerprint"
+    twice = api.post("receive-connectors/", {"name": "Other", "certificate_fingerprints": ["ab" * 32]})
+    assert twice.json()["code"] == "receive_connector.relay_overlap"

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import ssl
+from hashlib import sha256
+from pathlib import Path
+
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -8,6 +12,7 @@ from tests import factories
 from tests.conftest import Contoso
 from tests.postroom.console.conftest import page
 from transport.models import ReceiveConnector, SendConnector
+from transport.smtpd.certificate import make_self_signed
 
 NEW = {
     "name": "Partner",
@@ -219,3 +224,19 @@ def test_the_tester_tells_nothing_of_other_organisations(as_alice: Client, liste
 
 def test_the_list_names_the_listeners_of_the_platform(as_alice: Client, listener: ReceiveConnector) -> None:
     assert "Front" in page(as_alice.get("/receive-connectors/"))
+
+
+def test_certificates_are_taken_as_fingerprints_or_as_they_are(
+    contoso: Contoso, as_alice: Client, tmp_path: Path
+) -> None:
+    make_self_signed(tmp_path / "a.crt", tmp_path / "a.key", "scanner.contoso.example")
+    pem = (tmp_path / "a.crt").read_text()
+    body = {"name": "Scanner", "certificates": f"{'AB' * 32}\n{pem}", "max_size_mb": "5", "enabled": "on"}
+    assert as_alice.post("/receive-connectors/new/", body).headers["Location"] == "/receive-connectors/"
+    row = ReceiveConnector.objects.get(name="Scanner")
+    assert row.certificate_fingerprints == [sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest(), "ab" * 32]
+    assert "ab" * 8 in page(as_alice.get("/receive-connectors/"))
+    assert "ab" * 32 in page(as_alice.get(f"/receive-connectors/{row.pk}/"))
+    answer = as_alice.post("/receive-connectors/new/", body | {"name": "Other", "certificates": "nonsense"})
+    assert answer.status_code == 422
+    assert "“nonsense” names no certificate" in answer.content.decode()

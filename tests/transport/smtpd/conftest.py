@@ -113,13 +113,16 @@ def tls_context() -> ssl.SSLContext:
 class Client:
     """Says lines and hears replies, nothing else."""
 
-    def __init__(self, port: int, *, tls: bool = False, first: bytes = b"", source: str = "127.0.0.1") -> None:
+    def __init__(
+        self, port: int, *, tls: bool | ssl.SSLContext = False, first: bytes = b"", source: str = "127.0.0.1"
+    ) -> None:
         self.socket: socket.socket = socket.create_connection(
             ("127.0.0.1", port), timeout=15, source_address=(source, 0)
         )
         self.socket.sendall(first)
         if tls:
-            self.socket = tls_context().wrap_socket(self.socket)
+            context = tls if isinstance(tls, ssl.SSLContext) else tls_context()
+            self.socket = context.wrap_socket(self.socket)
         self._file = self.socket.makefile("rb")
         self.greeting = self.hear()
 

@@ -160,6 +160,19 @@ REASONS: Final = (
         _("A relay permission names at most {most} senders. A domain stands for all addresses on it."),
     ),
     _invalid(
+        "receive_connector.invalid_fingerprint",
+        _("Not a certificate's fingerprint"),
+        _(
+            "“{fingerprint}” names no certificate. Write the SHA-256 of the certificate or of its public key, 64 "
+            "hexadecimal digits with or without colons, or paste the certificate itself (PEM)."
+        ),
+    ),
+    _invalid(
+        "receive_connector.too_many_certificates",
+        _("Too many certificates"),
+        _("A relay permission names at most {most} certificates."),
+    ),
+    _invalid(
         "receive_connector.not_approved",
         _("The address ranges await approval"),
         _("An operator approves the ranges from which an organisation's machines relay. Until then they do not count."),

@@ -14,6 +14,7 @@ from postroom.api.v1.route_simulations import TraceSerializer
 from postroom.api.viewsets import TENANT
 from tenants.permissions import Permission
 from transport.actions.clients import try_client
+from transport.actions.receive_connectors import fingerprint_of
 
 
 class ClientTestSerializer(serializers.Serializer[Any]):
@@ -23,6 +24,13 @@ class ClientTestSerializer(serializers.Serializer[Any]):
     )
     user = serializers.CharField(
         required=False, allow_blank=True, default="", max_length=320, help_text="Who logs in; empty: nobody."
+    )
+    certificate = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=20_000,
+        help_text="SHA-256 of the certificate that it shows, or of its public key; empty: none.",
     )
     sender = serializers.CharField(required=False, allow_blank=True, default="", max_length=320)
 
@@ -56,5 +64,6 @@ class ClientTestView(ScopedView):
             port=data.get("port"),
             user=data["user"],
             sender=data["sender"],
+            certificate=fingerprint_of(data["certificate"]) if data["certificate"] else "",
         )
         return Response(answer.to_json())

@@ -29,6 +29,11 @@ from transport.models import ReceiveConnector
 
 
 class ReceiveConnectorSerializer(serializers.ModelSerializer[ReceiveConnector]):
+    certificate_fingerprints = serializers.ListField(
+        child=serializers.CharField(max_length=20_000),
+        required=False,
+        help_text="SHA-256 of client certificates or of their public keys; or certificates (PEM).",
+    )
     approved = serializers.SerializerMethodField()
 
     class Meta:
