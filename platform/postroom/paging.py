@@ -6,12 +6,14 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
@@ -31,10 +33,12 @@ class Page(Generic[Item]):
 
 def paginate(request: HttpRequest, rows: QuerySet[Row], order: Sequence[str], size: int = PAGE_SIZE) -> Page[Row]:
     """Return the page that `?after=` asks for. `order` must end in a unique field; '-' turns all fields round."""
-    after = _decoded(request.GET.get("after", ""))
-    if after is not None and len(after) == len(order):
-        rows = rows.filter(_behind(order, after))
-    found = list(rows.order_by(*order)[: size + 1])
+
+    def fetch(after: list[Any] | None, limit: int) -> list[Row]:
+        behind = rows.filter(_behind(order, after)) if after is not None and len(after) == len(order) else rows
+        return list(behind.order_by(*order)[:limit])
+
+    found = _fetched(request, fetch, size)
     return _page(request, found, size, lambda row: [getattr(row, field.removeprefix("-")) for field in order])
 
 
@@ -45,8 +49,7 @@ def paginate_items(
     size: int = PAGE_SIZE,
 ) -> Page[Item]:
     """Return a page of what `fetch(after, limit)` yields; `key` ends in a UUID and has as many parts as `after`."""
-    after = _decoded(request.GET.get("after", ""))
-    return _page(request, fetch(after, size + 1), size, key)
+    return _page(request, _fetched(request, fetch, size), size, key)
 
 
 def paginate_by_id(
@@ -56,6 +59,17 @@ def paginate_by_id(
     after = _decoded(request.GET.get("after", ""))
     rows = fetch(UUID(str(after[-1])) if after else None, size + 1)
     return _page(request, rows, size, lambda row: [row.pk])
+
+
+def _fetched(
+    request: HttpRequest, fetch: Callable[[list[Any] | None, int], Sequence[Item]], size: int
+) -> Sequence[Item]:
+    """Return a page and one more; a key that another list gave out, or nobody, leads to the first page."""
+    after = _decoded(request.GET.get("after", ""))
+    if after is not None:
+        with suppress(TypeError, ValueError, ValidationError):
+            return fetch(after, size + 1)
+    return fetch(None, size + 1)
 
 
 def _page(request: HttpRequest, found: Sequence[Item], size: int, key: Callable[[Item], list[Any]]) -> Page[Item]:
@@ -93,4 +107,8 @@ def _decoded(text: str) -> list[Any] | None:
         UUID(str(values[-1]))
     except (ValueError, binascii.Error, TypeError, LookupError):
         return None
-    return values if isinstance(values, list) and all(isinstance(v, str | int) for v in values) else None
+    return values if isinstance(values, list) and all(_is_part(value) for value in values) else None
+
+
+def _is_part(value: object) -> bool:
+    return isinstance(value, int) or (isinstance(value, str) and "\0" not in value)
