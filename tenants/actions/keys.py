@@ -12,7 +12,7 @@ from tenants.actions.actor import Actor
 from tenants.actions.audit import audit
 from tenants.models import ApiKey, Membership, Tenant, User
 from tenants.names import printable_name
-from tenants.permissions import ROLES, covers
+from tenants.permissions import covers
 from tenants.problems import Problem
 
 
@@ -49,8 +49,8 @@ def create_api_key(
 
 def check_role(role: str, by_role: str | None) -> None:
     """Raise a Problem where a key may not have this role, or whoever makes it may not give it."""
-    if role not in ROLES:
-        raise Problem("api_key.invalid_role", field="role", known=", ".join(ROLES))
+    if role not in Membership.Role.values:
+        raise Problem("api_key.invalid_role", field="role", known=", ".join(Membership.Role.values))
     if by_role is not None and not covers(by_role, role):
         raise Problem("api_key.role_above", field="role", role=role, own=by_role)
 

@@ -9,8 +9,7 @@ from typing_extensions import override
 
 from tenants.actions.actor import SYSTEM
 from tenants.actions.keys import create_api_key
-from tenants.models import Tenant
-from tenants.permissions import ROLES
+from tenants.models import Membership, Tenant
 
 
 class Command(BaseCommand):
@@ -22,7 +21,8 @@ class Command(BaseCommand):
         owner.add_argument("--operator", action="store_true", help="a key that may name any tenant")
         owner.add_argument("--tenant", metavar="SLUG", help="a key of this tenant")
         parser.add_argument("--name", required=True, help="what the key is for")
-        parser.add_argument("--role", choices=list(ROLES), default="owner", help="what a tenant's key may do")
+        roles = Membership.Role.values
+        parser.add_argument("--role", choices=roles, default="owner", help="what a tenant's key may do")
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:

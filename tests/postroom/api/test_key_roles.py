@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.urls import resolve
 
 from postroom.api.permissions import IsOperator
 from postroom.api.scoped import ScopedView
+from tenants.actions.actor import SYSTEM
+from tenants.actions.keys import create_api_key
 from tenants.models import ApiKey, AuditEvent, Mailbox
+from tenants.permissions import ACTING_ADMIN, ACTING_AUDITOR
 from tests.conftest import Contoso
+from tests.expect import refused
 from tests.postroom.api.conftest import Program, program_of
 from tests.walls.routes import all_routes
 
@@ -118,3 +122,11 @@ def test_the_audit_log_says_with_which_role_a_key_was_made(api: Program) -> None
     event = AuditEvent.objects.get(action="api_key.create", actor_kind="api_key")
     assert event.after is not None
     assert event.after["role"] == "auditor"
+
+
+@pytest.mark.parametrize("role", [ACTING_ADMIN, ACTING_AUDITOR])
+def test_what_an_operator_is_in_a_tenants_console_no_key_is(contoso: Contoso, role: str) -> None:
+    with refused("api_key.invalid_role"):
+        create_api_key(actor=SYSTEM, name="acting", tenant=contoso.tenant, role=role)
+    with pytest.raises(CommandError, match="invalid choice"):
+        call_command("create_api_key", "--tenant", "contoso", "--name", "acting", "--role", role)
