@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import F, Func, Value
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
 from tenants.identifiers import uuid7
 from transport.models.message import MachineOwned
 from transport.models.queue import DeliveryType
+
+NAMES = r"<[^>]*>|\S*[0-9@]\S*|\S+\.[a-z]{2,}\S*"  # addresses, numbers and hosts in a peer's words
+INCIDENT = Func(
+    F("reason"),
+    Func(F("peer_text"), Value(NAMES), Value("#"), Value("gi"), function="regexp_replace"),
+    template="md5(%(expressions)s)",
+    arg_joiner=" || ' ' || ",
+)
 
 
 class RollUp(models.Model):
@@ -60,6 +69,9 @@ class QueueFigures(MachineOwned):
     endpoint = models.CharField(_("server"), max_length=300, blank=True)
     peer_text = models.TextField(blank=True)
     error_at = models.DateTimeField(null=True)
+    since = models.DateTimeField(null=True)  # when the first of the errors came that are one incident with the last
+    # Errors with the same reason and the same words are one incident, whichever hosts and addresses those name.
+    incident = models.GeneratedField(expression=INCIDENT, output_field=models.CharField(max_length=32), db_persist=True)
 
     class Meta:
         verbose_name = _("queue's figures")

@@ -26,6 +26,7 @@ class QueueFilter:
     status: str = ""
     reason: str = ""
     endpoint: str = ""
+    incident: str = ""
 
     @classmethod
     def of(cls, given: dict[str, Any]) -> Self:
@@ -53,9 +54,20 @@ class QueueGroup:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Incident(QueueGroup):
+    """Queues that wait for the same reason, told in the same words: `label` says by whom where it is one server."""
+
+    domains: int = 0
+    endpoints: int = 0
+    since: datetime | None = None
+    last_at: datetime | None = None
+
+
 def figures(chosen: QueueFilter) -> QuerySet[QueueFigures]:
     """Return the queues that a filter finds, without an order."""
-    exact = {"delivery_type": chosen.delivery_type, "status": chosen.status, "endpoint": chosen.endpoint}
+    names = ("delivery_type", "status", "endpoint", "incident")
+    exact = {name: getattr(chosen, name) for name in names}
     rows = QueueFigures.objects.filter(**{name: value for name, value in exact.items() if value})
     if chosen.reason:
         rows = rows.filter(reason="" if chosen.reason == "none" else chosen.reason)
@@ -104,7 +116,7 @@ def _ordered(rows: Any, order: str, limit: int) -> list[dict[str, Any]]:
     return list(rows.order_by(first, "-queues")[:limit])
 
 
-def _group(row: dict[str, Any], label: str, detail: str, chosen: QueueFilter, reason: str = "") -> QueueGroup:
+def _group(row: dict[str, Any], label: str, detail: str, chosen: QueueFilter) -> QueueGroup:
     return QueueGroup(
         label=label,
         detail=detail,
@@ -114,7 +126,6 @@ def _group(row: dict[str, Any], label: str, detail: str, chosen: QueueFilter, re
         messages=row["all_messages"],
         deliveries=row["all_deliveries"],
         oldest_at=row["oldest"],
-        reason=reason,
     )
 
 
@@ -134,18 +145,42 @@ def _by_next_hop(
 
 
 def _by_error(rows: QuerySet[QueueFigures], chosen: QueueFilter, limit: int) -> list[QueueGroup]:
-    """Group by what went wrong and who said so: the same error of one peer is one incident, whomever it hits."""
-    summed = _summed(rows.filter(~Q(reason="")), "reason", "endpoint").annotate(example=Max("peer_text"))
-    return [
-        _group(
-            row,
-            row["endpoint"],
-            row["example"],
-            chosen.narrowed(reason=row["reason"], endpoint=row["endpoint"]),
-            row["reason"],
-        )
-        for row in _ordered(summed, "-deliveries", limit)
-    ]
+    """Group by what went wrong: the same error in the same words is one incident, whomever it hits."""
+    summed = _summed(rows.filter(~Q(reason="")), "incident").annotate(
+        one_reason=Max("reason"),
+        domains=Count("next_hop_domain", distinct=True),
+        endpoints=Count("endpoint", distinct=True),
+        one_endpoint=Max("endpoint"),
+        since=Min("since"),
+        last_at=Max("error_at"),
+    )
+    found = _ordered(summed, "-deliveries", limit)
+    words = _last_words(rows, [row["incident"] for row in found])
+    return [_incident(row, words.get(row["incident"], ""), chosen) for row in found]
+
+
+def _incident(row: dict[str, Any], words: str, chosen: QueueFilter) -> Incident:
+    return Incident(
+        label=row["one_endpoint"] if row["endpoints"] == 1 else "",
+        detail=words,
+        filter=chosen.narrowed(reason=row["one_reason"], incident=row["incident"]),
+        queues=row["queues"],
+        tenants=row["tenants"],
+        messages=row["all_messages"],
+        deliveries=row["all_deliveries"],
+        oldest_at=row["oldest"],
+        reason=row["one_reason"],
+        domains=row["domains"],
+        endpoints=row["endpoints"],
+        since=row["since"],
+        last_at=row["last_at"],
+    )
+
+
+def _last_words(rows: QuerySet[QueueFigures], incidents: list[str]) -> dict[str, str]:
+    """Return what was said last in each of these incidents."""
+    latest = rows.filter(incident__in=incidents).order_by("incident", F("error_at").desc(nulls_last=True))
+    return dict(latest.distinct("incident").values_list("incident", "peer_text"))
 
 
 def _by_tenant(rows: QuerySet[QueueFigures], chosen: QueueFilter, limit: int) -> list[QueueGroup]:

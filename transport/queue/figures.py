@@ -72,7 +72,8 @@ WITH counted AS MATERIALIZED (
 ), gone AS (
   DELETE FROM transport_queuefigures f WHERE NOT EXISTS (SELECT 1 FROM fresh WHERE fresh.queue_id = f.queue_id)
 )
-INSERT INTO transport_queuefigures AS f ({columns}) SELECT {columns} FROM fresh
+INSERT INTO transport_queuefigures AS f ({columns})
+SELECT {columns} FROM (SELECT *, CASE WHEN reason <> '' THEN error_at END AS since FROM fresh) told
 ON CONFLICT (queue_id) DO UPDATE SET {changes}
 WHERE ({old}) IS DISTINCT FROM ({new})
 """
@@ -94,10 +95,13 @@ _CHANGING: Final = (
     "peer_text",
     "error_at",
 )
-_COLUMNS: Final = ("queue_id", "tenant_id", "delivery_type", "next_hop_domain", *_CHANGING)
+_COLUMNS: Final = ("queue_id", "tenant_id", "delivery_type", "next_hop_domain", *_CHANGING, "since")
+# A queue's trouble goes on for as long as its reason stays the same.
+_SINCE: Final = """since = CASE WHEN excluded.reason = '' THEN NULL WHEN f.reason = excluded.reason
+  THEN coalesce(f.since, excluded.since) ELSE excluded.since END"""
 _REFRESH: Final = _COUNT.format(
     columns=", ".join(_COLUMNS),
-    changes=", ".join(f"{name} = excluded.{name}" for name in _CHANGING),
+    changes=", ".join([*(f"{name} = excluded.{name}" for name in _CHANGING), _SINCE]),
     old=", ".join(f"f.{name}" for name in _CHANGING),
     new=", ".join(f"excluded.{name}" for name in _CHANGING),
 )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 from urllib.parse import urlencode
 
+from django.utils.translation import gettext as _
+
 from postroom.explain import explain
 from transport.queue.across import QueueFilter, QueueGroup
 from transport.routing.reasons import REASONS, Explanation
@@ -36,7 +38,13 @@ def title_of(reason: str, endpoint: str = "", domain: str = "") -> str:
 
 
 def told_groups(groups: Sequence[QueueGroup]) -> list[Told[QueueGroup]]:
-    return [Told(group, title_of(group.reason, group.label)) for group in groups]
+    return [Told(group, _title_of_group(group)) for group in groups]
+
+
+def _title_of_group(group: QueueGroup) -> str:
+    """Return the title of what many servers may have said."""
+    title = title_of(group.reason, group.label or _("the peer"))
+    return title[:1].upper() + title[1:]
 
 
 def told_failures(failures: Sequence[Failures]) -> list[Told[Failures]]:
