@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from tenants.models import Mailbox
 from transport.models import (
+    BulkOperation,
     Delivery,
     MailboxMessage,
     Message,
@@ -69,6 +70,11 @@ def queues(tenant_id: UUID) -> QuerySet[Queue]:
 
 def deliveries(tenant_id: UUID) -> QuerySet[Delivery]:
     return Delivery.objects.filter(tenant_id=tenant_id).select_related("message", "queue")
+
+
+def bulk_operations(tenant_id: UUID) -> QuerySet[BulkOperation]:
+    """Return the operations without the long lists of what they hit."""
+    return BulkOperation.objects.filter(tenant_id=tenant_id).defer("ids", "changed_ids")
 
 
 def messages(tenant_id: UUID) -> QuerySet[Message]:

@@ -15,6 +15,7 @@ from django.db import connection
 from tenants.guards import NotGuarded, refuse_unguarded
 from tenants.scoped_task import CrossingTask
 from tenants.wakeups import RELEASE_TASK, wake
+from transport.actions import bulk_of_tenant
 from transport.actions.bulk import TASK as BULK_TASK
 from transport.actions.bulk import abandoned_operations, work
 from transport.purge import TASK as PURGE_TASK
@@ -24,7 +25,8 @@ from transport.queue.drain import drain
 from transport.queue.figures import refresh_if_due
 from transport.queue.heartbeat import beat, keep_beating
 from transport.queue.housekeeping import housekeep
-from transport.queue.sweep import DELIVER_TASK, release_once, reroute_once, sweep_once
+from transport.queue.steering import ROUTE_AGAIN
+from transport.queue.sweep import DELIVER_TASK, release_once, reroute_once, route_again_once, sweep_once
 from transport.tracking.traffic import forget, sum_up
 
 logger = logging.getLogger(__name__)
@@ -61,6 +63,12 @@ def reroute(tenant_id: str) -> None:
     reroute_once(UUID(tenant_id))
 
 
+@shared_task(name=ROUTE_AGAIN, base=CrossingTask)
+def route_again(tenant_id: str) -> None:
+    """Route again what an administrator asked to have routed again."""
+    route_again_once(UUID(tenant_id))
+
+
 @shared_task(name=RELEASE_TASK)
 def release_held() -> None:
     """Release what a suspension held that is over."""
@@ -83,6 +91,8 @@ def housekeeping() -> None:
     forget()
     for operation_id in abandoned_operations():
         wake(BULK_TASK, str(operation_id))
+    for operation_id in bulk_of_tenant.abandoned_operations():
+        wake(bulk_of_tenant.TASK, str(operation_id))
 
 
 @shared_task(name="transport.figures")
@@ -96,6 +106,13 @@ def bulk(operation_id: str) -> None:
     """Go on with what an operator does to many queues, for some seconds, then go to the back of the line."""
     if work(UUID(operation_id)):
         wake(BULK_TASK, operation_id)
+
+
+@shared_task(name=bulk_of_tenant.TASK)
+def bulk_for_tenant(operation_id: str) -> None:
+    """Go on with what a tenant's people do to much at once, for some seconds, then go to the back of the line."""
+    if bulk_of_tenant.work(UUID(operation_id)):
+        wake(bulk_of_tenant.TASK, operation_id)
 
 
 @signals.worker_init.connect

@@ -184,11 +184,13 @@ CELERY_TASK_DEFAULT_QUEUE = "deliver"
 CELERY_TASK_ROUTES = {
     "transport.sweep": {"queue": "sweep"},
     "transport.reroute": {"queue": "sweep"},
+    "transport.route_again": {"queue": "sweep"},
     "transport.release_held": {"queue": "sweep"},
     "transport.purge_tenants": {"queue": "sweep"},
     "transport.housekeeping": {"queue": "sweep"},
     "transport.figures": {"queue": "sweep"},
     "transport.bulk": {"queue": "sweep"},
+    "transport.bulk_of_tenant": {"queue": "sweep"},
     "tenants.*": {"queue": "sweep"},
 }
 CELERY_BEAT_SCHEDULE = {

@@ -6,9 +6,7 @@ Notices to senders are written by the mail flow, which is woken for it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
@@ -19,8 +17,8 @@ from tenants.actions.actor import Actor
 from tenants.actions.audit import audit
 from tenants.problems import Problem
 from tenants.wakeups import wake_on_commit
-from transport.models import Delivery, DeliveryType, EventId, Message, Queue, Source
-from transport.tracking.events import Subject, TrackingRow, event, insert_events
+from transport.models import Delivery, DeliveryType, Message, Queue
+from transport.queue import steering
 
 # What one click moves; the rest of a longer queue follows by its own clock.
 MOST_MOVED = 10_000
@@ -70,87 +68,48 @@ def resubmit_queue(*, actor: Actor, queue: Queue) -> Queue:
     Queue.objects.filter(pk=row.pk).update(next_retry_at=None)
     row.next_retry_at = None
     audit(actor=actor, tenant=row.tenant_id, action="queue.resubmit", obj=row, before=before, after=_queue_picture(row))
-    _route_again_on_commit(row)
+    steering.route_again_on_commit([row])
     return row
 
 
 @transaction.atomic
 def retry_message(*, actor: Actor, message: Message, queue: Queue | None = None) -> int:
     """Make a message due now, in one queue or in all. Return how many of its recipients that moves."""
-    rows = _deliveries(message, queue)
-    due = _with(rows, _State.READY, _State.RETRY)
-    _change(due, state=_State.READY, next_attempt_at=timezone.now())
-    unreachable = _with(rows, _State.UNREACHABLE)
-    _change(unreachable, config_version=0)
-    Queue.objects.filter(pk__in={row.queue_id for row in due}).update(next_retry_at=None)
+    moved = steering.retry(_deliveries(message, queue))
     _audit_message(actor, message, "message.retry", queue)
-    _route_again_on_commit(message)
-    return len(due) + len(unreachable)
+    return len(moved)
 
 
 @transaction.atomic
 def suspend_message(*, actor: Actor, message: Message, queue: Queue | None = None) -> int:
     """Hold a message, in one queue or in all. Return how many of its recipients that holds, or will."""
-    rows = _deliveries(message, queue)
-    waiting = _with(rows, _State.READY, _State.RETRY, _State.UNREACHABLE, _State.HELD)
-    _change(waiting, state=_State.SUSPENDED)
-    in_flight = _with(rows, _State.ACTIVE)
-    _change(in_flight, pending=_Pending.SUSPEND)
+    moved = steering.suspend(_deliveries(message, queue))
     _audit_message(actor, message, "message.suspend", queue)
-    return len(waiting) + len(in_flight)
+    return len(moved)
 
 
 @transaction.atomic
 def resume_message(*, actor: Actor, message: Message, queue: Queue | None = None) -> int:
     """Let a message go on that was suspended, or set aside as poison. Return how many recipients that frees."""
-    rows = [row for row in _deliveries(message, queue) if row.pending != _Pending.REMOVE_WITH_NDR]
-    held = _with(rows, _State.SUSPENDED, _State.POISON)
-    unreachable = [row for row in held if row.queue.delivery_type == DeliveryType.UNREACHABLE]
-    fresh = {"crashes": 0, "pending": "", "next_attempt_at": timezone.now()}
-    _change([row for row in held if row not in unreachable], state=_State.READY, **fresh)
-    _change(unreachable, state=_State.UNREACHABLE, config_version=0, **fresh)
-    in_flight = [row for row in _with(rows, _State.ACTIVE) if row.pending == _Pending.SUSPEND]
-    _change(in_flight, pending="")
-    if poison := [row.recipient for row in _with(held, _State.POISON)]:
-        insert_events([event_about(message, EventId.POISONMESSAGE, poison, {"action": "resume"})])
+    moved = steering.resume(_deliveries(message, queue))
     _audit_message(actor, message, "message.resume", queue)
-    _route_again_on_commit(message)
-    return len(held) + len(in_flight)
+    return len(moved)
 
 
 @transaction.atomic
 def remove_message(*, actor: Actor, message: Message, queue: Queue | None = None, with_ndr: bool) -> int:
     """Take a message out, in one queue or in all, telling its sender or not. Return how many recipients lose it."""
-    rows = _deliveries(message, queue)
-    in_flight = _with(rows, _State.ACTIVE)
-    waiting = [row for row in rows if row not in in_flight]
-    if with_ndr:
-        # The sweep gives up what has expired, and says why.
-        gone = {"pending": _Pending.REMOVE_WITH_NDR, "expires_at": timezone.now() - timedelta(seconds=1)}
-        _change(in_flight, **gone)
-        _change(waiting, state=_State.SUSPENDED, **gone)
-        wake_on_commit("transport.sweep")
-    else:
-        # Where no attempt comes of it, as its worker stops or dies, the sweep drops it.
-        _change(in_flight, pending=_Pending.REMOVE, expires_at=timezone.now() - timedelta(seconds=1))
-        Delivery.objects.filter(pk__in=[row.pk for row in waiting]).delete()
-        if waiting:
-            insert_events(
-                [event_about(message, EventId.DROP, [row.recipient for row in waiting], None, "queue.removed")]
-            )
+    moved = steering.remove(_deliveries(message, queue), with_ndr=with_ndr)
     _audit_message(actor, message, "message.remove", queue, with_ndr=with_ndr)
-    return len(rows)
+    return len(moved)
 
 
 @transaction.atomic
 def resubmit_message(*, actor: Actor, message: Message, queue: Queue | None = None) -> int:
     """Route a message again. Return how many of its recipients that concerns."""
-    rows = _with(_deliveries(message, queue), _State.READY, _State.RETRY, _State.UNREACHABLE)
-    _change(rows, config_version=0, next_attempt_at=timezone.now())
-    Queue.objects.filter(pk__in={row.queue_id for row in rows}).update(next_retry_at=None)
+    moved = steering.resubmit(_deliveries(message, queue))
     _audit_message(actor, message, "message.resubmit", queue)
-    _route_again_on_commit(message)
-    return len(rows)
+    return len(moved)
 
 
 @transaction.atomic
@@ -166,30 +125,10 @@ def empty_queue(
     found = list(rows.select_related("message").select_for_update(of=("self",)).order_by("id")[:limit])
     if not found:
         return 0
-    in_flight = _with(found, _State.ACTIVE)
-    waiting = [row for row in found if row.state != _State.ACTIVE]
-    at_once = {"expires_at": timezone.now() - timedelta(seconds=1)}
-    if with_ndr:
-        _change(waiting, state=_State.SUSPENDED, pending=_Pending.REMOVE_WITH_NDR, **at_once)
-        _change(in_flight, pending=_Pending.REMOVE_WITH_NDR, **at_once)
-        wake_on_commit("transport.sweep")
-    else:
-        _change(in_flight, pending=_Pending.REMOVE, **at_once)
-        _drop(waiting)
+    steering.remove(found, with_ndr=with_ndr)
     after = {"removed": len(found), "with_ndr": with_ndr, "operation": operation}
     audit(actor=actor, tenant=queue.tenant_id, action="queue.empty", obj=queue, after=after)
     return len(found)
-
-
-def _drop(rows: Sequence[Delivery]) -> None:
-    Delivery.objects.filter(pk__in=[row.pk for row in rows]).delete()
-    recipients: dict[UUID, list[str]] = {}
-    for row in rows:
-        recipients.setdefault(row.message_id, []).append(row.recipient)
-    stories = {row.message_id: row.message for row in rows}
-    insert_events(
-        [event_about(stories[pk], EventId.DROP, names, None, "queue.removed") for pk, names in recipients.items()]
-    )
 
 
 def hurry_queues_of(connector_id: UUID) -> None:
@@ -212,16 +151,7 @@ def _deliveries(message: Message, queue: Queue | None) -> list[Delivery]:
     """Lock a message's deliveries in the order of their ids, as everybody does."""
     rows = Delivery.objects.filter(tenant_id=message.tenant_id, message=message)
     rows = rows.filter(queue=queue) if queue is not None else rows
-    return list(rows.select_related("queue").select_for_update(of=("self",)).order_by("id"))
-
-
-def _with(rows: Sequence[Delivery], *states: str) -> list[Delivery]:
-    return [row for row in rows if row.state in states]
-
-
-def _change(rows: Sequence[Delivery], **changes: Any) -> None:
-    if rows:
-        Delivery.objects.filter(pk__in=[row.pk for row in rows]).update(**changes)
+    return list(rows.select_related("queue", "message").select_for_update(of=("self",)).order_by("id"))
 
 
 def _some(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
@@ -246,27 +176,6 @@ def _queue_picture(row: Queue) -> dict[str, object]:
     return {"suspended": row.suspended, "next_retry_at": retry_at, "retry_count": row.retry_count}
 
 
-def _route_again_on_commit(row: Queue | Message) -> None:
-    wake_on_commit("transport.reroute", str(row.tenant_id))
-    wake_on_commit("transport.deliver")
-
-
 def _audit_message(actor: Actor, message: Message, action: str, queue: Queue | None, **facts: object) -> None:
     after = {"queue": queue.next_hop_domain if queue else None, **facts}
     audit(actor=actor, tenant=message.tenant_id, action=action, obj=message, after=after)
-
-
-def event_about(
-    message: Message, event_id: EventId, recipients: Sequence[str], detail: dict[str, object] | None, reason: str = ""
-) -> TrackingRow:
-    """Return what the tracking log is told of an administrator's act upon a message."""
-    subject = Subject(
-        message.pk,
-        message.tenant_id,
-        message.internet_message_id,
-        message.sender,
-        message.subject,
-        message.size,
-        message.incoming,
-    )
-    return event(subject, event_id, Source.ADMIN, recipients, reason=reason, detail=detail)

@@ -20,12 +20,13 @@ from tenants.actions.audit import audit
 from tenants.models import Tenant
 from tenants.problems import Problem
 from tenants.wakeups import wake_on_commit
-from transport.actions.queue import MOST_MOVED, event_about
+from transport.actions.queue import MOST_MOVED
 from transport.actions.send_connectors import smart_host_name
 from transport.models import Delivery, DeliveryType, EventId, Message, Queue, queue_id_for
 from transport.queue.configuration import own_endpoints
 from transport.queue.redirected import hop_by, hop_to_host, host_and_port
 from transport.queue.snapshots import decide_now
+from transport.queue.steering import about, by_message, route_again_on_commit
 from transport.routing.connectors import obstacle_of
 from transport.routing.result import NextHop
 from transport.routing.snapshot import ConnectorEntry, Need, Snapshot
@@ -109,20 +110,20 @@ def redirect_queue(*, actor: Actor, queue: Queue, target: Target) -> int:
 
 
 @transaction.atomic
-def redirect_deliveries(*, actor: Actor, tenant_id: UUID, ids: Sequence[UUID], target: Target) -> int:
-    """Send these another way: a part of a bulk operation. Return how many that moves."""
+def redirect_deliveries(*, actor: Actor, tenant_id: UUID, ids: Sequence[UUID], target: Target) -> list[UUID]:
+    """Send these another way: a part of a bulk operation. Return those that were moved."""
     moved = _move(tenant_id, Delivery.objects.filter(tenant_id=tenant_id, pk__in=ids), target)
     if moved:
         after = {"recipients": len(moved), **target.to_json()}
         audit(actor=actor, tenant=tenant_id, action="messages.redirect", after=after)
-    return len(moved)
+    return [row.pk for row in moved]
 
 
 @transaction.atomic
 def undo_redirect(*, actor: Actor, message: Message, queue: Queue | None = None) -> int:
     """Take a redirection back: routing decides again. Return how many recipients that concerns."""
     rows = Delivery.objects.filter(tenant_id=message.tenant_id, message=message)
-    back = _take_back(message.tenant_id, rows.filter(queue=queue) if queue else rows)
+    back = _take_back(rows.filter(queue=queue) if queue else rows)
     after = {"queue": queue.next_hop_domain if queue else None, "recipients": len(back)}
     audit(actor=actor, tenant=message.tenant_id, action="message.undo_redirect", obj=message, after=after)
     return len(back)
@@ -131,19 +132,19 @@ def undo_redirect(*, actor: Actor, message: Message, queue: Queue | None = None)
 @transaction.atomic
 def undo_redirect_of_queue(*, actor: Actor, queue: Queue) -> int:
     """Take back the redirection of all that was redirected into a queue. Return how many recipients that concerns."""
-    back = _take_back(queue.tenant_id, Delivery.objects.filter(tenant_id=queue.tenant_id, queue=queue))
+    back = _take_back(Delivery.objects.filter(tenant_id=queue.tenant_id, queue=queue))
     after = {"recipients": len(back)}
     audit(actor=actor, tenant=queue.tenant_id, action="queue.undo_redirect", obj=queue, after=after)
     return len(back)
 
 
 @transaction.atomic
-def undo_redirect_of_deliveries(*, actor: Actor, tenant_id: UUID, ids: Sequence[UUID]) -> int:
-    """Take back the redirection of these: a part of a bulk operation. Return how many that concerns."""
-    back = _take_back(tenant_id, Delivery.objects.filter(tenant_id=tenant_id, pk__in=ids))
+def undo_redirect_of_deliveries(*, actor: Actor, tenant_id: UUID, ids: Sequence[UUID]) -> list[UUID]:
+    """Take back the redirection of these: a part of a bulk operation. Return those that it concerns."""
+    back = _take_back(Delivery.objects.filter(tenant_id=tenant_id, pk__in=ids))
     if back:
         audit(actor=actor, tenant=tenant_id, action="messages.undo_redirect", after={"recipients": len(back)})
-    return len(back)
+    return [row.pk for row in back]
 
 
 def _server(text: str) -> Target:
@@ -238,7 +239,7 @@ def _put(rows: Sequence[Delivery], queue_id: UUID, version: int) -> None:
     Delivery.objects.filter(pk__in=others).update(**change, state=_State.READY)
 
 
-def _take_back(tenant_id: UUID, rows: QuerySet[Delivery]) -> list[Delivery]:
+def _take_back(rows: QuerySet[Delivery]) -> list[Delivery]:
     found = [row for row in _locked(rows.filter(redirected_to__isnull=False)) if row.is_redirected]
     if not found:
         return []
@@ -246,17 +247,15 @@ def _take_back(tenant_id: UUID, rows: QuerySet[Delivery]) -> list[Delivery]:
     Delivery.objects.filter(pk__in=ids).update(redirected_to=None, config_version=0, next_attempt_at=timezone.now())
     Queue.objects.filter(pk__in={row.queue_id for row in found}).update(next_retry_at=None)
     events = [
-        event_about(message, EventId.REDIRECT, [row.recipient for row in group], None, "queue.redirect_undone")
-        for message, group in _by_message(found)
+        about(message, EventId.REDIRECT, group, None, "queue.redirect_undone") for message, group in by_message(found)
     ]
     insert_events(events)
-    wake_on_commit("transport.reroute", str(tenant_id))
-    wake_on_commit("transport.deliver")
+    route_again_on_commit(found)
     return found
 
 
 def _told(rows: Sequence[Delivery], hop: NextHop, target: Target) -> Iterable[TrackingRow]:
-    for message, group in _by_message(rows):
+    for message, group in by_message(rows):
         detail: dict[str, object] = {
             "from": group[0].queue.next_hop_domain,
             "target": target.name,
@@ -264,12 +263,4 @@ def _told(rows: Sequence[Delivery], hop: NextHop, target: Target) -> Iterable[Tr
             "delivery_type": hop.delivery_type.value,
             "connector_id": str(hop.connector_id or ""),
         }
-        recipients = [row.recipient for row in group]
-        yield event_about(message, EventId.REDIRECT, recipients, detail, "queue.redirected")
-
-
-def _by_message(rows: Sequence[Delivery]) -> Iterable[tuple[Message, list[Delivery]]]:
-    groups: dict[UUID, list[Delivery]] = {}
-    for row in rows:
-        groups.setdefault(row.message_id, []).append(row)
-    return [(group[0].message, group) for group in groups.values()]
+        yield about(message, EventId.REDIRECT, group, detail, "queue.redirected")

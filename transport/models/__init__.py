@@ -1,6 +1,6 @@
 """The tables of the mail flow: connectors, messages, queues, the tracking log, letters in mailboxes."""
 
-from transport.models.figures import PlatformTraffic, QueueFigures, QueueOperation, RollUp, Traffic
+from transport.models.figures import BulkOperation, PlatformTraffic, QueueFigures, QueueOperation, RollUp, Traffic
 from transport.models.mailstore import Folder, MailboxBody, MailboxMessage
 from transport.models.message import Message, MessageBody
 from transport.models.platform import Heartbeat, PressureChange, RelayRefusal
@@ -14,6 +14,7 @@ from transport.models.usage import Direction, LimitNotice, Period, TenantLoad, U
 
 __all__ = [
     "AddressSpace",
+    "BulkOperation",
     "Delivery",
     "DeliveryType",
     "Direction",

@@ -132,6 +132,76 @@ class PlatformTraffic(TrafficCounts):
         return f"{self.hour:%Y-%m-%d %H:00}"
 
 
+class BulkOperation(MachineOwned):
+    """What a tenant's people do to much of what waits at once: previewed, confirmed, done in batches, undone.
+
+    What it hits is written down when the preview is made, queues or recipients of messages; and what it changed is,
+    so that undoing it touches nothing else.
+    """
+
+    class Verb(models.TextChoices):
+        RETRY = "retry", _("Retry now")
+        RESUBMIT = "resubmit", _("Route again")
+        SUSPEND = "suspend", _("Suspend")
+        RESUME = "resume", _("Resume")
+        REDIRECT = "redirect", _("Redirect")
+        UNDO_REDIRECT = "undo_redirect", _("Take redirections back")
+        REMOVE_WITH_NDR = "remove_with_ndr", _("Remove, and tell the senders")
+        REMOVE = "remove", _("Remove, and tell nobody")
+
+    class Over(models.TextChoices):
+        QUEUES = "queues", _("queues")
+        MESSAGES = "messages", _("messages")
+
+    class State(models.TextChoices):
+        PREVIEW = "preview", _("to be confirmed")
+        RUNNING = "running", _("under way")
+        DONE = "done", _("done")
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    verb = models.CharField(_("what"), max_length=16, choices=Verb.choices)
+    over = models.CharField(_("on"), max_length=16, choices=Over.choices)
+    filters = models.JSONField(_("filter"), default=dict)
+    target = models.JSONField(_("where to"), default=dict)
+    ids = models.JSONField(default=list)
+    changed_ids = models.JSONField(default=list)
+    state = models.CharField(_("state"), max_length=16, choices=State.choices, default=State.PREVIEW)
+    actor_kind = models.CharField(max_length=16)
+    actor_id = models.CharField(max_length=64)
+    actor_name = models.CharField(_("by"), max_length=320)
+    client_address = models.GenericIPAddressField(_("from"), null=True)
+    created_at = models.DateTimeField(_("previewed"), auto_now_add=True)
+    confirmed_at = models.DateTimeField(_("confirmed"), null=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    touched_at = models.DateTimeField(null=True)  # the last batch: one that nobody goes on with is taken up again
+    queues = models.PositiveIntegerField(_("queues"), default=0)
+    messages = models.PositiveIntegerField(_("messages"), default=0)
+    has_more = models.BooleanField(default=False)  # the filter finds more than one operation takes
+    total = models.PositiveIntegerField(default=0)  # of the ids: recipients, or queues
+    position = models.PositiveIntegerField(default=0)  # how many of the ids are done
+    changed = models.PositiveIntegerField(_("changed"), default=0)
+    undoes_id = models.UUIDField(null=True)
+    undone_by_id = models.UUIDField(null=True)
+
+    class Meta:
+        verbose_name = _("bulk operation")
+        verbose_name_plural = _("bulk operations")
+        ordering = ["-id"]
+        indexes = [
+            models.Index(fields=["tenant", "-id"], name="bulk_operations_of_tenant"),
+            models.Index(fields=["touched_at"], name="running_bulk_operations", condition=models.Q(state="running")),
+        ]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.get_verb_display()} ({self.get_state_display()})"
+
+    @property
+    def left(self) -> int:
+        """Return what was not changed of what is done: it had gone, or was as wanted, or could not be moved."""
+        return self.position - self.changed
+
+
 class QueueOperation(models.Model):
     """What an operator does to many queues at once: previewed, confirmed as previewed, done in batches.
 

@@ -59,6 +59,7 @@ DELETE FROM transport_usage WHERE id IN (
     AND start < now() - interval '3 days' LIMIT %s
 )
 """
+_OLD_OPERATIONS: Final = "DELETE FROM transport_bulkoperation WHERE id < first_uuid7_of(now() - interval '30 days')"
 _OLD_LIMIT_NOTICES: Final = "DELETE FROM transport_limitnotice WHERE ended_at < now() - interval '90 days'"
 # The protocol log: some days, and no more than so many pieces, the newest ones.
 PIECES: Final = 1_000_000
@@ -99,6 +100,7 @@ async def _tidy() -> None:
         await connection.execute(_IDLE_QUEUES, [BATCH])
         await connection.execute(_DEAD_PROCESSES)
         await connection.execute(_OLD_REFUSALS)
+        await connection.execute(_OLD_OPERATIONS)
         await connection.execute(_OLD_PRESSURE)
         await _in_batches(connection, _OLD_VERSIONS)
         await connection.execute(_OLD_INVITATIONS)

@@ -66,6 +66,11 @@ def reroute_once(tenant_id: UUID) -> int:
     return looked_at
 
 
+def route_again_once(tenant_id: UUID) -> int:
+    """Route again what somebody asked to have routed again, whatever version routed it last."""
+    return asyncio.run(_reroute(tenant_id))
+
+
 def release_once() -> int:
     """Release what nothing holds any more, and wake the workers for it."""
     return asyncio.run(_release())

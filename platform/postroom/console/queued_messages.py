@@ -9,6 +9,7 @@ from uuid import UUID
 from django.http import HttpResponse
 from django.shortcuts import render
 
+from postroom.console.bulk import OFFERED
 from postroom.console.queue_filters import MessageFilterForm
 from postroom.console.requests import ConsoleRequest, needs
 from postroom.explain import explain
@@ -16,6 +17,7 @@ from postroom.paging import paginate_items
 from tenants.access import one
 from tenants.permissions import Permission
 from transport.access import queues
+from transport.models import BulkOperation
 from transport.queue.configuration import Configuration
 from transport.queue.queued import QueuedMessage, list_messages
 from transport.routing.reasons import Explanation
@@ -63,7 +65,14 @@ def index(request: ConsoleRequest) -> HttpResponse:
     page = paginate_items(request, fetch, lambda entry: list(entry.key))
     known = Configuration()
     entries = [Entry(entry, _told(entry, known)) for entry in page.rows]
-    context = {"page": page, "entries": entries, "form": form, "filters": filters, "queue": queue}
+    context = {
+        "page": page,
+        "entries": entries,
+        "form": form,
+        "filters": filters,
+        "queue": queue,
+        "verbs": OFFERED[BulkOperation.Over.MESSAGES],
+    }
     return render(request, "console/queues/messages.html", context)
 
 

@@ -16,6 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
+from postroom.console.bulk import OFFERED
 from postroom.console.queue_filters import QueueFilterForm
 from postroom.console.requests import ConsoleRequest, actor_of, needs, redirect_back
 from postroom.explain import explain, explain_problem
@@ -38,7 +39,7 @@ from transport.actions.queue import (
     suspend_queue,
 )
 from transport.actions.redirect import undo_redirect, undo_redirect_of_queue
-from transport.models import Delivery, Queue
+from transport.models import BulkOperation, Delivery, Queue
 from transport.queue.configuration import Configuration
 from transport.queue.listing import ListedQueue, find_queue, list_queues
 from transport.routing.reasons import Action, Explanation, Fix
@@ -98,7 +99,8 @@ def index(request: ConsoleRequest) -> HttpResponse:
 
     page = paginate_items(request, fetch, lambda queue: [queue.next_hop_domain, queue.id])
     rows = [Row(queue, explained(queue)) for queue in page.rows]
-    context = {"page": page, "rows": rows, "form": form, "filters": filters}
+    verbs = OFFERED[BulkOperation.Over.QUEUES]
+    context = {"page": page, "rows": rows, "form": form, "filters": filters, "verbs": verbs}
     return render(request, "console/queues/index.html", context)
 
 

@@ -19,7 +19,9 @@ from tenants.models import AcceptedDomain, ConfigurationVersion, Membership
 from tenants.permissions import Permission, may
 from tests import factories
 from tests.conftest import Contoso
-from transport.models import Delivery
+from transport.actions.bulk_of_tenant import preview_operation
+from transport.models import BulkOperation, Delivery
+from transport.queue.filters import QueueFilters
 
 CONFIGURE, VIEW = {Permission.CONFIGURE}, {Permission.VIEW}
 MEMBERS, TENANT = {Permission.MANAGE_MEMBERS}, {Permission.MANAGE_TENANT}
@@ -50,6 +52,8 @@ GET: dict[str, set[Permission]] = {
     "queues": VIEW,
     "queue": VIEW,
     "queue-messages": VIEW,
+    "queue-operations": VIEW,
+    "queue-operation": VIEW,
     "queue-redirect": STEER,
     "queue-message-redirect": STEER,
     "queue-message-export": {Permission.EXPORT_MESSAGES},
@@ -113,6 +117,9 @@ POST: dict[str, set[Permission]] = {
     "receive-connector-delete": CONFIGURE,
     "receive-connector-password": CONFIGURE,
     "suppression-release": STEER,
+    "queue-bulk": STEER,
+    "queue-operation-confirm": STEER,
+    "queue-operation-undo": STEER,
     "queue-act": STEER,
     "queue-message-act": STEER,
     "mail-app-revoke": MAIL,
@@ -133,6 +140,11 @@ FORMS = {
 def version_of(contoso: Contoso) -> ConfigurationVersion:
     change_mailbox(actor=SYSTEM, mailbox=contoso.bob_mailbox, quota=7)
     return ConfigurationVersion.objects.get(number=1)
+
+
+def preview(contoso: Contoso) -> BulkOperation:
+    filters = QueueFilters()
+    return preview_operation(actor=SYSTEM, tenant_id=contoso.tenant.pk, verb="suspend", filters=filters)
 
 
 @pytest.fixture
@@ -156,6 +168,7 @@ def paths(contoso: Contoso, waiting: Delivery, silent_dns: None) -> Callable[[st
         "audit-event": [audit(actor=SYSTEM, tenant=contoso.tenant, action="mailbox.change").pk],
         "accepted-domain-named": [domain.domain],
         "queue-act": [waiting.queue_id, "retry"],
+        "queue-operation": [preview(contoso).pk],
         "queue-message": [waiting.queue_id, waiting.message_id],
         "queue-message-act": [waiting.queue_id, waiting.message_id, "retry"],
         "api-key-revoke": [create_api_key(actor=SYSTEM, name="k", tenant=contoso.tenant)[0].pk],

@@ -177,3 +177,36 @@ def test_lists_ask_as_much_for_many_as_for_one(
     for path in ("/queues/?status=unreachable", "/queues/messages/?sender=alice*"):
         with django_assert_max_num_queries(20):
             page(as_alice.get(path))
+
+
+def test_all_that_a_filter_finds_is_previewed_done_and_undone(waiting: Delivery, as_alice: Client) -> None:
+    assert 'action="/queues/bulk/"' in page(as_alice.get("/queues/messages/?recipient=@elsewhere.example"))
+    form = {"over": "messages", "what": "all", "verb": "suspend", "filter-recipient": "@elsewhere.example"}
+    preview = as_alice.post("/queues/bulk/", form, follow=True)
+    assert "1 message to 1 recipient" in page(preview)
+    path = preview.redirect_chain[-1][0]
+    assert Delivery.objects.get().state == "unreachable"
+    assert "1 changed" in page(as_alice.post(f"{path}confirm/", follow=True))
+    assert Delivery.objects.get().state == "suspended"
+    assert "undoes an earlier one" in page(as_alice.post(f"{path}undo/", follow=True))
+    assert Delivery.objects.get().state == "unreachable"
+    assert page(as_alice.get("/queues/operations/")).count("/queues/operations/0") >= 2
+
+
+def test_redirecting_many_asks_where_to_and_keeps_what_was_ticked(waiting: Delivery, as_alice: Client) -> None:
+    ticked = f"{waiting.message_id}.{waiting.queue_id}"
+    form = {"over": "messages", "what": "ticked", "verb": "redirect", "message": ticked}
+    assert f'name="message" value="{ticked}"' in page(as_alice.post("/queues/bulk/", form))
+    form["smart_host"] = "10.0.0.1"
+    assert "loopback, private or reserved" in page(as_alice.post("/queues/bulk/", form))
+    form["smart_host"] = "relay.fabrikam.example"
+    preview = as_alice.post("/queues/bulk/", form, follow=True)
+    assert "relay.fabrikam.example" in page(preview)
+    page(as_alice.post(f"{preview.redirect_chain[-1][0]}confirm/", follow=True))
+    assert Delivery.objects.get().is_redirected
+
+
+def test_nothing_ticked_is_nothing_done(waiting: Delivery, as_alice: Client) -> None:
+    form = {"over": "messages", "what": "ticked", "verb": "remove"}
+    assert "Tick messages first" in page(as_alice.post("/queues/bulk/", form, follow=True))
+    assert Delivery.objects.exists()

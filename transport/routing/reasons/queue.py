@@ -89,6 +89,15 @@ REASONS: Final = (
         _("{target} is this server, so the mail would go round in a circle. Name the server that takes the mail."),
     ),
     Reason(
+        "queue.cannot_undo",
+        Side.TENANT,
+        _("This cannot be undone"),
+        _(
+            "Suspending, resuming and redirecting can be undone, once and when it is done. What was removed or has "
+            "left does not come back."
+        ),
+    ),
+    Reason(
         "queue.bad_filter",
         Side.TENANT,
         _("The filter cannot be read"),

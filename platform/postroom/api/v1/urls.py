@@ -9,6 +9,7 @@ from postroom.api.v1.accepted_domains import AcceptedDomainViewSet
 from postroom.api.v1.api_keys import ApiKeyViewSet
 from postroom.api.v1.app_passwords import AppPasswordViewSet
 from postroom.api.v1.audit_events import AuditEventViewSet
+from postroom.api.v1.bulk_operations import BulkOperationViewSet
 from postroom.api.v1.client_tests import ClientTestView
 from postroom.api.v1.configuration_versions import ConfigurationVersionViewSet
 from postroom.api.v1.exports import ExportViewSet
@@ -35,6 +36,7 @@ router.register("mailboxes/(?P<mailbox>[^/]+)/app-passwords", AppPasswordViewSet
 router.register("send-connectors", SendConnectorViewSet, "send-connector")
 router.register("receive-connectors", ReceiveConnectorViewSet, "receive-connector")
 router.register("queues", QueueViewSet, "queue")
+router.register("bulk-operations", BulkOperationViewSet, "bulk-operation")
 router.register("queued-messages", QueuedMessageViewSet, "queued-message")
 router.register("messages", MessageViewSet, "message")
 router.register("tracking-events", TrackingEventViewSet, "tracking-event")

@@ -84,9 +84,13 @@
     });
   };
   const unfolded = new Map();
+  // So does what was ticked: found again by its name and value.
+  const boxesOf = (part) => [...part.querySelectorAll("input[type=checkbox][name]")].map((box) => [`${box.name} ${box.value}`, box]);
+  const ticked = new Map();
   document.addEventListener("htmx:beforeSwap", (event) => {
     const part = event.detail.target;
     unfolded.set(part.id, new Set(foldsOf(part).filter(([, fold]) => fold.open).map(([name]) => name)));
+    ticked.set(part.id, new Set(boxesOf(part).filter(([, box]) => box.checked).map(([name]) => name)));
   });
   document.addEventListener("htmx:afterSwap", () => {
     for (const [id, names] of unfolded) {
@@ -96,6 +100,20 @@
       }
     }
     unfolded.clear();
+    for (const [id, names] of ticked) {
+      const part = document.getElementById(id);
+      for (const [name, box] of part ? boxesOf(part) : []) {
+        box.checked = box.checked || names.has(name);
+      }
+    }
+    ticked.clear();
+  });
+
+  document.addEventListener("change", (event) => {
+    const within = event.target.dataset?.tickAll;
+    for (const [, box] of within ? boxesOf(document.querySelector(within)) : []) {
+      box.checked = event.target.checked;
+    }
   });
 
   // One open menu at a time, closed by a click beside it or Escape.
