@@ -42,6 +42,8 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "user.session_end": _("{actor} ended a session of {object}"),
     "user.sessions_end": _("{actor} ended the other sessions of {object}"),
     "user.sign_in": _("{actor} signed in"),
+    "user.sign_in_failed": _("Somebody could not sign in as {object}"),
+    "mailbox.log_in_failed": _("A mail program could not log in to the mailbox {object}"),
     "configuration.found": _("{object} was there before versions were kept"),
     "membership.set": _("{actor} set the role of {object}"),
     "membership.delete": _("{actor} ended the membership of {object}"),
@@ -97,6 +99,7 @@ FIELDS: Final[dict[str, str | Promise]] = {
     "address_spaces": _("address spaces"),
     "addresses": _("addresses"),
     "email": _("e-mail address"),
+    "failures": _("failed tries"),
     "has_password": _("has a password"),
     "mailbox": _("mailbox"),
     "owner": _("owner"),
@@ -107,6 +110,7 @@ FIELDS: Final[dict[str, str | Promise]] = {
     "smart_hosts": _("smart hosts"),
     "test_message": _("test message sent"),
     "verified": _("verified"),
+    "way": _("by"),
     "with_ndr": _("sender told"),
 }
 MOST_CHANGES: Final = 3

@@ -195,6 +195,7 @@ CELERY_TASK_ROUTES = {
 }
 CELERY_BEAT_SCHEDULE = {
     "password-resets": {"task": "tenants.send_password_resets", "schedule": 60.0, "options": {"expires": 60}},
+    "failed-sign-ins": {"task": "tenants.report_failed_sign_ins", "schedule": 300.0, "options": {"expires": 300}},
     "old-sign-ins": {"task": "tenants.forget_old_sign_ins", "schedule": 3600.0, "options": {"expires": 3600}},
     "sweep": {"task": "transport.sweep", "schedule": 10.0, "options": {"expires": 10}},
     "housekeeping": {"task": "transport.housekeeping", "schedule": 60.0, "options": {"expires": 60}},

@@ -7,7 +7,7 @@ from tenants.models.key import ApiKey, IdempotentRequest
 from tenants.models.mailbox import AppPassword, EmailAddress, Mailbox
 from tenants.models.plan import Plan
 from tenants.models.send_as import SendAsGrant
-from tenants.models.sign_in import Guesses, PasswordResetRequest
+from tenants.models.sign_in import FailedSignIn, Guesses, PasswordResetRequest
 from tenants.models.suspension import Suspendable, SuspensionMode
 from tenants.models.tenant import Tenant, TenantOwned
 from tenants.models.user import Membership, User
@@ -20,6 +20,7 @@ __all__ = [
     "AuditEvent",
     "ConfigurationVersion",
     "EmailAddress",
+    "FailedSignIn",
     "Guesses",
     "IdempotentRequest",
     "Invitation",

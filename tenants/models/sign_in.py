@@ -25,6 +25,24 @@ class Guesses(models.Model):
         return f"{self.key[:8]}: {self.failures}"
 
 
+class FailedSignIn(models.Model):
+    """Somebody could not sign in: a row until a worker has told of it. Of who is unknown the id is made up."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    user_id = models.UUIDField(_("log-in"))
+    address = models.GenericIPAddressField(_("from"), null=True)
+    way = models.CharField(_("way"), max_length=16)  # password | code
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("failed sign-in")
+        verbose_name_plural = _("failed sign-ins")
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.user_id} {self.at}"
+
+
 class PasswordResetRequest(models.Model):
     """Somebody asked for a new password for this address, which may be nobody's; a task answers, and removes it."""
 

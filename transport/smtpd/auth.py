@@ -26,6 +26,7 @@ from transport.authentication.scram import dummy_verify, parse_verifier, verify
 from transport.authentication.scram_exchange import ClientFirst, ScramExchange, stand_in
 from transport.authentication.tokens import InvalidToken
 from transport.message.address import Address, InvalidAddress, parse_address
+from transport.smtpd.failed_log_ins import FailedLogIns
 from transport.smtpd.identity import Identity
 from transport.smtpd.link import Connection, Link
 from transport.smtpd.throttle import Throttle
@@ -135,7 +136,7 @@ class Authenticator:
         self._executor = ThreadPoolExecutor(max_workers=2, thread_name_prefix="auth")
         self._secret = secrets.token_bytes(32)
         self._remembered: dict[bytes, float] = {}
-        self.uses = Uses()
+        self.uses, self.failures = Uses(), FailedLogIns()
         self.throttle = Throttle(lambda: asyncio.get_running_loop().time())
 
     async def check(self, credentials: Credentials, client_address: str) -> Account | None:
@@ -217,6 +218,7 @@ class Authenticator:
     def _noted(self, found: Account | None, account: str, client_address: str) -> Account | None:
         if found is None:
             self.throttle.failed(account, client_address)
+            self.failures.note(_key_of(account), client_address)
         else:
             self.throttle.succeeded(account, client_address)
             self.uses.note(found.app_password_id, client_address)

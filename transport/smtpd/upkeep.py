@@ -48,6 +48,7 @@ async def keep_up(service: Service) -> None:
         await _write_changes(connection, process, service.pressure)
         await service.refusals.flush(connection)
         await service.authenticator.uses.flush(connection)
+        await service.authenticator.failures.flush(connection)
 
     try:
         while True:

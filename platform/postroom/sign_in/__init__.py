@@ -8,4 +8,5 @@ from __future__ import annotations
 
 from typing import Final
 
+FAILURES_TASK: Final = "tenants.report_failed_sign_ins"
 RESETS_TASK: Final = "tenants.send_password_resets"

@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
 from postroom.sign_in.arrival import note_arrival
+from postroom.sign_in.failures import note_failure
 from postroom.sign_in.guard import PASSWORD, Limit, forgive, network_of, take
 from postroom.sign_in.record import address_of, record, tell
 from tenants.access import memberships_of
@@ -108,6 +109,8 @@ class AccountAdapter(DefaultAccountAdapter):
         user = authenticate(request, username=account, password=credentials.get("password"))
         if user is not None:
             forgive(PASSWORD, *parts)
+        else:
+            note_failure(account, address_of(request), "password")
         return user
 
     @override

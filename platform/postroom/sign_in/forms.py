@@ -25,6 +25,7 @@ from typing_extensions import override
 from postroom.console.forms import ConsoleForm, dress
 from postroom.sign_in.adapters import WRONG, AccountAdapter, check_limit
 from postroom.sign_in.backend import why_kept_out
+from postroom.sign_in.failures import note_failure
 from postroom.sign_in.guard import CODE, CODE_ANYWHERE, first_use, forgive, network_of
 from postroom.sign_in.record import address_of
 from tenants.models import User
@@ -95,9 +96,13 @@ class _CodeForm(Dressed):
         account, network = str(self.user.pk), network_of(address_of(context.request))
         check_limit(CODE, account, network)
         check_limit(CODE_ANYWHERE, account)
-        code = cast(str, super().clean_code())  # type: ignore[misc]  # of the form that this is mixed into
-        if self.authenticator.type == Authenticator.Type.TOTP and not first_use("totp", account, code):
-            raise get_mfa_adapter().validation_error("incorrect_code")
+        try:
+            code = cast(str, super().clean_code())  # type: ignore[misc]  # of the form that this is mixed into
+            if self.authenticator.type == Authenticator.Type.TOTP and not first_use("totp", account, code):
+                raise get_mfa_adapter().validation_error("incorrect_code")
+        except ValidationError:
+            note_failure(self.user.email, address_of(context.request), "code")
+            raise
         forgive(CODE, account, network)
         forgive(CODE_ANYWHERE, account)
         return code

@@ -17,7 +17,8 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext
 
-from postroom.sign_in import RESETS_TASK
+from postroom.sign_in import FAILURES_TASK, RESETS_TASK
+from postroom.sign_in.failures import report_failures
 from postroom.sign_in.guard import FORGET_AFTER
 from tenants.models import Guesses, PasswordResetRequest, User
 from transport.actions.notify import send_notice
@@ -57,6 +58,12 @@ def _write_to(user: User) -> None:
         minutes = settings.PASSWORD_RESET_TIMEOUT // 60
         body = text.format(email=user.email, minutes=minutes, link=f"{settings.POSTROOM_PUBLIC_URL}{path}")
         send_notice(recipient=user.email, subject=gettext("Set a new password"), text=body)
+
+
+@shared_task(name=FAILURES_TASK)
+def report_failed_sign_ins() -> None:
+    """Tell the audit log of sign-ins that failed."""
+    report_failures()
 
 
 @shared_task(name="tenants.forget_old_sign_ins")
