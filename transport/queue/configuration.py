@@ -37,7 +37,7 @@ MOST_SUPPRESSED: Final = 10_000  # of a tenant, the latest: they are kept with i
 class Configuration:
     """A bounded cache that routing reads as a snapshot: absent means not looked up, None that there is none.
 
-    It is emptied by tenant, or of everything; whoever owns it decides when (transport/smtpd/reload.py).
+    It is emptied by tenant, or of everything; whoever owns it decides when (transport/smtpd/watch.py).
     """
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from psycopg import AsyncConnection
 
 from tenants.models import Tenant
 from tenants.wakeups import wake
-from transport.queue.database import connect_flow
+from transport.queue.database import connect_flow, is_away
 from transport.queue.due import has_due_work
 from transport.queue.expiry import expire, tell_of_delays
 from transport.queue.holds import release_held
@@ -138,8 +138,9 @@ async def _once(connection: AsyncConnection[Any], step: Step) -> int:
     """Do a step; its failure must not keep the others from being done."""
     try:
         return await step(connection)
-    except psycopg.OperationalError:
-        raise
-    except Exception:
+    except Exception as error:
+        # To be a deadlock's victim is an OperationalError, too, and no reason to leave all else undone.
+        if connection.closed or (isinstance(error, psycopg.Error) and is_away(error)):
+            raise
         logger.exception("The sweep's step %s failed; the next sweep tries again.", getattr(step, "__name__", step))
         return 0

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from django.db.models import F
 from django.utils import timezone
@@ -209,3 +210,16 @@ def test_the_hints_of_many_changes_are_one_piece_of_work(contoso: Contoso, monke
     for _ in range(3):
         reroute_once(contoso.tenant.pk)
     assert asked == [contoso.tenant.pk] * 2
+
+
+def test_a_step_that_lost_to_a_deadlock_keeps_no_other_from_being_done(
+    contoso: Contoso, hints: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lose(connection: Any, limit: int = 0) -> int:
+        raise psycopg.errors.DeadlockDetected("deadlock detected")
+
+    for step in ("take_back_expired", "release_held", "roll_up", "tally"):
+        monkeypatch.setattr(sweep, step, lose)
+    send(contoso.alice_mailbox, "bob@contoso.example")
+    assert sweep_once()
+    assert hints == ["transport.deliver"]
