@@ -371,7 +371,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "ENUM_NAME_OVERRIDES": {"SuspensionModeEnum": "tenants.models.SuspensionMode"},
+    "ENUM_NAME_OVERRIDES": {
+        "SuspensionModeEnum": "tenants.models.SuspensionMode",
+        "ClientVerdictEnum": ["relays", "delivers", "log_in", "refused"],
+        "ValidationVerdictEnum": ["passed", "warning", "failed"],
+    },
 }
 
 # Logs: one readable line each; the supervisor puts the process's name in front ------------------------------

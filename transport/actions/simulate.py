@@ -91,17 +91,19 @@ def simulate(
     client_address: str | None = None,
     port: int | None = None,
     user: str = "",
+    certificate: str = "",
 ) -> Simulation:
     """Route an imagined message: the tenant's own where `sender` is of it, else a stranger's from the Internet.
 
     From a client's address it comes in through the receive connector that takes it there, on that port (without one:
     relay-in): by a relay permission of the tenant's, or as a stranger's whatever the sender. `user` is who logged in:
-    a mailbox's address, or, with a client's address, a relay permission's user name. A tenant is told of another one's
-    mail what any sender would be told at RCPT, and no more; without a tenant an operator asks, and is told all.
+    a mailbox's address, or, with a client's address, a relay permission's user name; `certificate` the fingerprint of
+    the one that the client at that address shows. A tenant is told of another one's mail what any sender would be told
+    at RCPT, and no more; without a tenant an operator asks, and is told all.
 
     What DNS says of the way is missing yet: see `with_ways`.
     """
-    client, told = _client(tenant, sender, client_address, port, user)
+    client, told = _client(tenant, sender, client_address, port, user, certificate)
     if client is None:
         return _turned_away(tenant, recipient, told)
     configuration = Configuration()
@@ -153,11 +155,11 @@ def _turned_away(tenant: Tenant | None, recipient: str, told: ClientTest) -> Sim
 
 
 def _client(
-    tenant: Tenant | None, sender: str, address: str | None, port: int | None, user: str
+    tenant: Tenant | None, sender: str, address: str | None, port: int | None, user: str, certificate: str
 ) -> tuple[Client | None, ClientTest]:
     """Return who hands the message in, and what is to be told of that; nobody where the client is turned away."""
     if address is not None:
-        arriving = arrive(tenant=tenant, address=address, port=port, user=user, sender=sender)
+        arriving = arrive(tenant=tenant, address=address, port=port, user=user, sender=sender, certificate=certificate)
         told = judge(arriving, tenant, sender)
         if arriving.client is None and not user:
             # Where nobody listens there is no connector to speak of, and the way is asked for all the same.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar, cast
+from collections.abc import Callable
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from django.db.models import Model, QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
@@ -16,9 +17,15 @@ from typing_extensions import override
 from postroom.api.scoped import ScopedView
 from tenants.access import one
 from tenants.problems import Problem
+from transport.actions.change_preview import latest_ways
 
 Row = TypeVar("Row", bound=Model)
-DRY_RUN = OpenApiParameter("dry_run", bool, description="Check and show the outcome; change nothing.")
+DRY_RUN = OpenApiParameter(
+    "dry_run",
+    bool,
+    description="Check and show the outcome; change nothing. Of send connectors and accepted domains the answer, with "
+    "200 also where something is removed, has `preview`: which of the latest 1,000 messages would go another way.",
+)
 TENANT = OpenApiParameter(
     "X-Postroom-Tenant", str, OpenApiParameter.HEADER, description="With an operator's key: the tenant's slug."
 )
@@ -72,14 +79,29 @@ class ConfigurationViewSet(ReadViewSet[Row], Generic[Row]):
     def perform_remove(self, row: Row) -> None:
         raise NotImplementedError
 
+    # What is written changes routes: a dry run tells, as `preview`, which of the latest mail would go another way.
+    previews_routes: ClassVar[bool] = False
+
     def create(self, request: Request) -> Response:
-        return self.written(self._create)
+        return self.written(self._previewing(self._create))
 
     def partial_update(self, request: Request, pk: str) -> Response:
-        return self.written(self._change)
+        return self.written(self._previewing(self._change))
 
     def destroy(self, request: Request, pk: str) -> Response:
-        return self.written(self._remove)
+        return self.written(self._previewing(self._remove))
+
+    def _previewing(self, make: Callable[[], tuple[Any, int]]) -> Callable[[], tuple[Any, int]]:
+        if not (self.previews_routes and self.is_dry_run):
+            return make
+
+        def made() -> tuple[Any, int]:
+            before = latest_ways(self.tenant_id)
+            body, code = make()
+            told = {"preview": before.compare().to_json()}
+            return (told, status.HTTP_200_OK) if body is None else ({**body, **told}, code)
+
+        return made
 
     def _create(self) -> tuple[Any, int]:
         serializer = self.get_serializer(data=self.request.data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from postroom.console.forms import ConsoleForm
+from postroom.console.previews import Told, preview, wants_preview
 from postroom.console.requests import ConsoleRequest, actor_of, needs, redirect_back, tenant_of, uses_network
 from postroom.explain import explain_problem
 from postroom.lab.records import publish_domain
@@ -72,14 +74,17 @@ def index(request: ConsoleRequest) -> HttpResponse:
 def create(request: ConsoleRequest) -> HttpResponse:
     start = {"type": AcceptedDomain.Type.AUTHORITATIVE, "domain": request.GET.get("domain", "")}
     form = CreateForm(request.POST or None, initial=start)
+    effect = None
     if request.method == "POST" and form.is_valid():
+        make = partial(create_accepted_domain, actor=actor_of(request), tenant=tenant_of(request), **form.cleaned_data)
         try:
-            row = create_accepted_domain(actor=actor_of(request), tenant=tenant_of(request), **form.cleaned_data)
+            if not wants_preview(request):
+                return redirect("console:accepted-domain", make().pk)
+            effect = preview(request, make)
         except Problem as problem:
             form.add_problem(problem)
-        else:
-            return redirect("console:accepted-domain", row.pk)
-    return render(request, "console/accepted_domains/create.html", {"form": form}, status=422 if form.errors else 200)
+    context = {"form": form, "effect": effect}
+    return render(request, "console/accepted_domains/create.html", context, status=422 if form.errors else 200)
 
 
 @uses_network
@@ -105,9 +110,13 @@ def add(request: ConsoleRequest) -> HttpResponse:
 
 @needs(Permission.VIEW)
 def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
-    row = _row(request, pk)
+    return _detail_page(request, _row(request, pk))
+
+
+def _detail_page(request: ConsoleRequest, row: AcceptedDomain, effect: Told | None = None) -> HttpResponse:
     records = records_of(row)
     context = {
+        "effect": effect,
         "domain": row,
         "records": [record for record in records if record.required],
         "advised": [record for record in records if not record.required],
@@ -130,16 +139,19 @@ def edit(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     row = _row(request, pk)
     start: dict[str, Any] = {"name": row.name, "type": row.type, "match_subdomains": row.match_subdomains}
     form = EditForm(request.POST or None, initial=start)
+    effect = None
     if request.method == "POST" and form.is_valid():
         changes = form.cleaned_data | {"name": form.cleaned_data["name"] or row.domain}
+        change = partial(change_accepted_domain, actor=actor_of(request), domain=row, **changes)
         try:
-            change_accepted_domain(actor=actor_of(request), domain=row, **changes)
+            if not wants_preview(request):
+                change()
+                messages.success(request, _("Saved."))
+                return redirect("console:accepted-domain", pk)
+            effect = preview(request, change)
         except Problem as problem:
             form.add_problem(problem)
-        else:
-            messages.success(request, _("Saved."))
-            return redirect("console:accepted-domain", pk)
-    context = {"form": form, "domain": row}
+    context = {"form": form, "domain": row, "effect": effect}
     return render(request, "console/accepted_domains/edit.html", context, status=422 if form.errors else 200)
 
 
@@ -186,8 +198,12 @@ def make_default(request: ConsoleRequest, pk: UUID) -> HttpResponse:
 @needs(Permission.CONFIGURE)
 def delete(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     row = _row(request, pk)
+    remove = partial(delete_accepted_domain, actor=actor_of(request), domain=row)
     try:
-        delete_accepted_domain(actor=actor_of(request), domain=row)
+        if wants_preview(request):
+            effect = preview(request, remove)
+            return _detail_page(request, _row(request, pk), effect)
+        remove()
     except Problem as problem:
         messages.error(request, explain_problem(problem).text)
         return redirect("console:accepted-domain", pk)

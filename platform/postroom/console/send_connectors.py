@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from django.views.decorators.http import require_POST
 from typing_extensions import override
 
 from postroom.console.forms import ConsoleForm
+from postroom.console.previews import Told, preview, wants_preview
 from postroom.console.requests import ConsoleRequest, actor_of, needs, redirect_back, tenant_of
 from postroom.explain import explain_problem
 from postroom.paging import paginate
@@ -169,8 +171,11 @@ def create(request: ConsoleRequest) -> HttpResponse:
     }
     form = ConnectorForm(request.POST or None, initial=start)
     if request.method == "POST" and form.is_valid():
+        make = partial(create_send_connector, actor=actor_of(request), tenant=tenant_of(request), **form.changes())
         try:
-            row = create_send_connector(actor=actor_of(request), tenant=tenant_of(request), **form.changes())
+            if wants_preview(request):
+                return _form_page(request, form, None, preview(request, make))
+            row = make()
         except Problem as problem:
             form.add_problem(problem)
         else:
@@ -208,8 +213,12 @@ def edit(request: ConsoleRequest, pk: UUID) -> HttpResponse:
 @needs(Permission.CONFIGURE)
 def _save(request: ConsoleRequest, row: SendConnector, form: ConnectorForm) -> HttpResponse:
     if form.is_valid():
+        change = partial(change_send_connector, actor=actor_of(request), connector=row, **form.changes())
         try:
-            change_send_connector(actor=actor_of(request), connector=row, **form.changes())
+            if wants_preview(request):
+                effect = preview(request, change)
+                return _form_page(request, form, _row(request, row.pk), effect)
+            change()
         except Problem as problem:
             form.add_problem(problem)
         else:
@@ -233,7 +242,12 @@ def enable(request: ConsoleRequest, pk: UUID) -> HttpResponse:
 @needs(Permission.CONFIGURE)
 def delete(request: ConsoleRequest, pk: UUID) -> HttpResponse:
     row = _row(request, pk)
-    delete_send_connector(actor=actor_of(request), connector=row)
+    remove = partial(delete_send_connector, actor=actor_of(request), connector=row)
+    if wants_preview(request):
+        told = preview(request, remove)
+        row = _row(request, pk)
+        return _form_page(request, ConnectorForm(initial=_initial(row)), row, told, of_removal=True)
+    remove()
     messages.success(request, _("“{name}” is removed. What it had queued is routed again.").format(name=row.name))
     return redirect("console:send-connectors")
 
@@ -251,7 +265,22 @@ def _initial(row: SendConnector) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names} | lists | {"max_size_mb": size // MEGABYTE if size else None}
 
 
-def _form_page(request: ConsoleRequest, form: ConnectorForm, row: SendConnector | None) -> HttpResponse:
+def _form_page(
+    request: ConsoleRequest,
+    form: ConnectorForm,
+    row: SendConnector | None,
+    effect: Told | None = None,
+    *,
+    of_removal: bool = False,
+) -> HttpResponse:
     advanced = ["tls", "port", "auth", "username", "password", "source_address", "max_size_mb", "comment"]
-    context = {"form": form, "connector": row, "open_advanced": any(name in form.errors for name in advanced)}
+    context = {
+        "form": form,
+        "connector": row,
+        "open_advanced": any(name in form.errors for name in advanced),
+        "effect": effect,
+        "of_removal": of_removal,
+        # No page gives a password back.
+        "types_again": effect is not None and form.is_bound and bool(form.cleaned_data["password"]),
+    }
     return render(request, "console/send_connectors/form.html", context, status=422 if form.errors else 200)

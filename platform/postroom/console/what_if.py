@@ -22,7 +22,7 @@ from transport.actions.simulate import Simulation, simulate, with_ways
 
 
 class WhatIfForm(ConsoleForm, ClientFields):
-    field_order = ["sender", "recipient", "size_kb", "address", "port", "user"]
+    field_order = ["sender", "recipient", "size_kb", "address", "port", "user", "certificate"]
 
     sender = forms.CharField(
         label=gettext_lazy("From"),
@@ -56,6 +56,8 @@ class WhatIfForm(ConsoleForm, ClientFields):
         data = dict(self.cleaned_data)
         if data.get("user") and "@" not in data["user"] and not data.get("address"):
             self.add_error("address", gettext("A relay permission's log-in needs the address that it comes from."))
+        if data.get("certificate") and not data.get("address"):
+            self.add_error("address", gettext("A certificate is shown by a machine: give its address."))
         return data
 
     def decide(self, tenant: Tenant) -> Simulation:
@@ -69,6 +71,7 @@ class WhatIfForm(ConsoleForm, ClientFields):
             client_address=data["address"] or None,
             port=data["port"],
             user=data["user"].strip(),
+            certificate=data["certificate"],
         )
 
 

@@ -97,6 +97,7 @@ class AcceptedDomainViewSet(ConfigurationViewSet[AcceptedDomain]):
     queryset = AcceptedDomain.objects.none()
     filterset_fields = ("domain", "type", "is_default")
     unscoped = frozenset({"verify", "dns"})
+    previews_routes = True
 
     @override
     def rows(self) -> QuerySet[AcceptedDomain]:

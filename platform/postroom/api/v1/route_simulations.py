@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from postroom.api.scoped import ScopedView
 from postroom.api.viewsets import TENANT
 from tenants.permissions import Permission
+from transport.actions.receive_connectors import fingerprint_of
 from transport.actions.simulate import simulate, with_ways
 
 
@@ -32,6 +33,13 @@ class RouteSimulationSerializer(serializers.Serializer[Any]):
         default="",
         max_length=320,
         help_text="Who logs in: a mailbox's address, or, with client_ip, a relay permission's user name.",
+    )
+    certificate = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=20_000,
+        help_text="With client_ip: SHA-256 of the certificate that it shows, or of its public key.",
     )
     size = serializers.IntegerField(required=False, min_value=0, max_value=2**40, default=0, help_text="Bytes.")
     look_up = serializers.BooleanField(required=False, default=True, help_text="Ask DNS for the hosts of the way.")
@@ -169,5 +177,6 @@ class RouteSimulationView(ScopedView):
                 client_address=data.get("client_ip"),
                 port=data.get("port"),
                 user=data["user"].strip(),
+                certificate=fingerprint_of(data["certificate"]) if data["certificate"] else "",
             )
         return Response(with_ways(simulation, self.scope, ask_dns=data["look_up"]).to_json())

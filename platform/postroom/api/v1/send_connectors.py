@@ -118,6 +118,7 @@ class SendConnectorViewSet(ConfigurationViewSet[SendConnector]):
     queryset = SendConnector.objects.none()
     filterset_fields = ("name", "enabled", "usage")
     unscoped = frozenset({"validate"})
+    previews_routes = True
 
     @override
     def rows(self) -> QuerySet[SendConnector]:
