@@ -51,6 +51,10 @@ POSTROOM_PRIVATE_NETWORKS = env_networks("POSTROOM_PRIVATE_NETWORKS")
 POSTROOM_PROXY_NETWORKS = env_networks("POSTROOM_PROXY_NETWORKS")
 # Filters and proxies that may tell for whom they speak by XCLIENT.
 POSTROOM_XCLIENT_NETWORKS = env_networks("POSTROOM_XCLIENT_NETWORKS")
+# Whom the certificates of next hops have to come from, instead of the system's authorities: a file of certificates.
+POSTROOM_CA_FILE = env_text("POSTROOM_CA_FILE")
+if POSTROOM_CA_FILE and not Path(POSTROOM_CA_FILE).is_file():
+    raise EnvironmentProblem(f"POSTROOM_CA_FILE names {POSTROOM_CA_FILE}, which is no file.")
 POSTROOM_LAB_ROUTES = env_text("POSTROOM_LAB_ROUTES")
 POSTROOM_LAB_BASE_PORT = env_port("POSTROOM_LAB_BASE_PORT", 2600)
 if POSTROOM_LAB:
@@ -374,7 +378,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "SuspensionModeEnum": "tenants.models.SuspensionMode",
         "ClientVerdictEnum": ["relays", "delivers", "log_in", "refused"],
-        "ValidationVerdictEnum": ["passed", "warning", "failed"],
+        "BulkVerbEnum": "transport.models.BulkOperation.Verb",
     },
 }
 

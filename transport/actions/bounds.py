@@ -19,6 +19,8 @@ _A_DAY: Final = (timedelta(seconds=1), timedelta(days=1))
 SEND: Final[Bounds] = {
     "max_message_size": _MESSAGE,
     "max_messages_per_connection": _MANY,
+    "max_connections_per_host": (1, 20),  # the platform's own limit (transport/queue/slots.py)
+    "connect_timeout": (timedelta(seconds=1), timedelta(minutes=5)),
     "connection_inactivity_timeout": _A_DAY,
 }
 # The ranges of Exchange 2013 (reference §4); 0 stands for “never” and “off” where Exchange has it so.

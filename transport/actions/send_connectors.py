@@ -24,7 +24,10 @@ from tenants.wakeups import configuration_changed
 from transport.actions.bounds import SEND, check_bounds
 from transport.actions.loops import is_our_listener
 from transport.actions.queue import hurry_queues_of
+from transport.delivery.error_policies import MOST as MOST_POLICIES
+from transport.delivery.error_policies import ErrorPolicy, InvalidErrorPolicy
 from transport.delivery.ssrf import is_forbidden_address
+from transport.dns.names import is_address
 from transport.models import AddressSpace, SendConnector, SmartHost
 from transport.queue.connector import allowed_networks
 from transport.routing.spaces import AddressSpace as RoutingSpace
@@ -39,12 +42,17 @@ CHANGEABLE = {
     "port",
     "fqdn",
     "source_address",
+    "protocol",
     "tls",
+    "tls_domain",
     "auth",
     "username",
     "max_message_size",
     "max_messages_per_connection",
+    "max_connections_per_host",
+    "connect_timeout",
     "connection_inactivity_timeout",
+    "error_policies",
 }
 
 
@@ -173,6 +181,8 @@ def _write(
     if password is not None:
         connector.password_encrypted = encrypt(password) if password else None
     connector.fqdn = domain_name(connector.fqdn, field="fqdn") if connector.fqdn else ""
+    connector.tls_domain = domain_name(connector.tls_domain, field="tls_domain") if connector.tls_domain else ""
+    connector.error_policies = _error_policies(connector.error_policies)
     connector.name = printable_name(connector.name)
     connector.comment = printable_name(connector.comment, field="comment")
     if not connector.name:
@@ -222,6 +232,20 @@ def _write_hosts(connector: SendConnector, hosts: Sequence[HostInput]) -> None:
     )
 
 
+def _error_policies(texts: Sequence[str]) -> list[str]:
+    """Return the stored form of error policies, or raise the Problem that names the one that is none."""
+    if len(texts) > MOST_POLICIES:
+        raise Problem("connector.too_many_error_policies", field="error_policies", most=MOST_POLICIES)
+    kept: dict[str, None] = {}
+    for text in texts:
+        try:
+            kept[str(ErrorPolicy.parse(text))] = None
+        except InvalidErrorPolicy:
+            shown = printable_name(text[:60], field="error_policies")
+            raise Problem("connector.invalid_error_policy", field="error_policies", policy=shown) from None
+    return list(kept)
+
+
 def _check_whole(connector: SendConnector) -> None:
     """Check what no single field says."""
     if connector.routing == SendConnector.Routing.SMART_HOSTS:
@@ -233,6 +257,27 @@ def _check_whole(connector: SendConnector) -> None:
         raise Problem("connector.no_password", field="password")
     if connector.auth == SendConnector.Auth.BASIC_REQUIRE_TLS and connector.tls == SendConnector.Tls.NONE:
         raise Problem("connector.auth_needs_tls", field="tls")
+    _check_name_of_certificate(connector)
+    if connector.protocol == SendConnector.Protocol.LMTP:
+        _check_lmtp(connector)
+
+
+def _check_name_of_certificate(connector: SendConnector) -> None:
+    """An address has no name that a certificate could be checked against."""
+    if connector.tls != SendConnector.Tls.DOMAIN or connector.tls_domain:
+        return
+    if connector.routing == SendConnector.Routing.SMART_HOSTS:
+        for host in connector.smart_hosts.all():
+            if is_address(host.host):
+                raise Problem("connector.no_tls_domain", field="tls_domain", host=host.host)
+
+
+def _check_lmtp(connector: SendConnector) -> None:
+    """RFC 2033 5: LMTP leads to a mail store, is no way over the Internet, and never spoken on port 25."""
+    if connector.routing != SendConnector.Routing.SMART_HOSTS:
+        raise Problem("connector.lmtp_needs_smart_host", field="protocol")
+    if any((host.port or connector.port) == 25 for host in connector.smart_hosts.all()):
+        raise Problem("connector.lmtp_port", field="port")
 
 
 def picture(connector: SendConnector) -> dict[str, Any]:
@@ -253,6 +298,9 @@ def _problems(connector: SendConnector) -> dict[str, Problem]:
         "send_connector_port_range": Problem("connector.invalid_port", field="port", port=connector.port),
         "send_connector_routing_known": Problem("connector.invalid_choice", field="routing", value=connector.routing),
         "send_connector_tls_known": Problem("connector.invalid_choice", field="tls", value=connector.tls),
+        "send_connector_protocol_known": Problem(
+            "connector.invalid_choice", field="protocol", value=connector.protocol
+        ),
         "send_connector_auth_has_user_name": Problem("connector.no_user_name", field="username"),
     }
 

@@ -224,7 +224,7 @@ async def _looked_up(way: Way, resolver: Resolver) -> Way:
         return replace(way, was_looked_up=True, failure=DnsTemporary(way.domain, TemporaryKind.TIMEOUT))
     except DnsFailure as failure:
         return replace(way, was_looked_up=True, failure=failure)
-    return replace(way, was_looked_up=True, hosts=_hosts(endpoints, preferences, connector.options))
+    return replace(way, was_looked_up=True, hosts=_hosts(endpoints, preferences, connector.options(way.domain)))
 
 
 async def _preferences(domain: str, connector: Connector, resolver: Resolver) -> dict[str, int]:
@@ -255,5 +255,6 @@ def _with_place(way: Way) -> Way:
     if not way.hosts:
         return way
     # A delivery takes its place at the first address, whichever of them answers in the end.
-    address = way.hosts[0].addresses[0].address
-    return replace(way, place=Place(address, PER_HOST, places_taken(address)))
+    first = way.hosts[0].addresses[0]
+    taken = places_taken(str(Endpoint(way.hosts[0].name, first.address, first.port)))
+    return replace(way, place=Place(first.address, PER_HOST, taken))

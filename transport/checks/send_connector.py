@@ -134,7 +134,7 @@ async def _walk(plan: _Plan) -> Walk:
     except DnsFailure as failure:
         return Walk((Step(Phase.DNS, Verdict.FAILED, _since(begun), (), None, failure.reply, failure.reason_code),))
     found = _found(endpoints, _since(begun))
-    options = replace(plan.connector.options, timeouts=TIMEOUTS)
+    options = replace(plan.connector.options(plan.domain), timeouts=TIMEOUTS)
     walked = await walk(endpoints, options, plan.message, deliver=plan.sends)
     return replace(walked, steps=(found, *walked.steps))
 
@@ -182,6 +182,12 @@ def connector_of(row: SendConnector) -> Connector:
         password_encrypted=bytes(row.password_encrypted) if row.password_encrypted else None,
         max_messages_per_connection=row.max_messages_per_connection,
         config_version=0,
+        protocol=row.protocol,
+        tls_domain=row.tls_domain,
+        connect_timeout=row.connect_timeout,
+        inactivity_timeout=row.connection_inactivity_timeout,
+        max_connections_per_host=row.max_connections_per_host,
+        error_policies=list(row.error_policies),
         smart_hosts=[host.host for host in hosts],
         smart_host_ports=[host.port or row.port for host in hosts],
     )

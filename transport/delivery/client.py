@@ -127,7 +127,7 @@ class SmtpConnection:
         transaction = Transaction(message, self.endpoint, self.tls)
         transaction.refuse_unsendable(self.extensions, self._options.refuse_8bit_to_7bit)
         if transaction.open:
-            may_have_chunks = self._options.chunking and may_chunk(str(self.endpoint))
+            may_have_chunks = self._options.chunking and not self._options.lmtp and may_chunk(str(self.endpoint))
             transaction.prepare(self.extensions, chunked=may_have_chunks and "CHUNKING" in self.extensions)
         return transaction
 
@@ -229,6 +229,10 @@ class SmtpConnection:
             return False
         if transaction.accepted:
             return True
+        if self._options.lmtp:
+            # RFC 2033 4.2 wants a 503 here; replies would follow the content for nobody, so never.
+            self.abort()
+            return False
         # RFC 2920 3.1: nobody was accepted and the peer wants content all the same: give it none.
         self._wire.write(END_OF_DATA)
         await self._wire.wait_for(1, self._timeouts.final)
@@ -243,6 +247,7 @@ class SmtpConnection:
         # What answers content that the peer has not seen yet is no verdict on it.
         is_early = bool(wire.replies)
         if transaction.chunked:
+            wire.transcript.enter(Phase.DATA)
             wire.transcript.sent(transaction.bdat_line)
         finished = await wire.write_content(transaction.block, self._timeouts.block, ahead.group() if ahead else b"")
         if ahead:
@@ -261,7 +266,23 @@ class SmtpConnection:
         if transaction.chunked and reply.code in UNKNOWN_COMMAND:
             # It takes the content for commands now; and the message has had no hearing.
             raise WireTrouble(reply, CHUNKING)
+        if self._options.lmtp and finished:
+            return await self._replies_by_recipient(transaction, reply)
         transaction.settle_open(reply, Phase.FINAL, status=Outcome.TRANSIENT if reply.code == 421 else None)
+
+    async def _replies_by_recipient(self, transaction: Transaction, reply: Reply) -> None:
+        """RFC 2033 4.2: each recipient that was taken gets a reply of its own, in the order of the RCPTs."""
+        accepted = list(transaction.accepted)
+        for at, recipient in enumerate(accepted):
+            if at:
+                await self._wire.wait_for(1, self._timeouts.final)
+                reply = self._wire.replies.popleft()
+            if reply.code < 400 and not reply.is_success:
+                raise WireTrouble(reply, "peer.protocol")
+            is_leaving = reply.code == 421
+            transaction.settle([recipient], reply, Phase.FINAL, status=Outcome.TRANSIENT if is_leaving else None)
+            self._is_usable = self._is_usable and not is_leaving
+        transaction.open, transaction.accepted = [], []
 
     def _may_send_ahead(self, transaction: Transaction, following: Transaction) -> bool:
         """RFC 2920 3.1 lets content be followed by the next envelope; large content waits for its verdict alone."""

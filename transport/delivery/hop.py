@@ -144,7 +144,7 @@ class _Opening:
             self._fail(_CONNECT_TIMED_OUT, "peer.connect_timeout")
         except (ssl.SSLError, ValueError) as error:
             self._enter(Phase.STARTTLS)
-            self._fail(_handshake_reply(error), "peer.tls")
+            self._fail(*_handshake_trouble(error))
         except OSError as error:
             self._fail(*_connect_trouble(error))
         self._transcript.note(f"Connected to {self.endpoint}")
@@ -172,6 +172,8 @@ class _Opening:
     async def _hello(self) -> Extensions:
         self._enter(Phase.HELO)
         name = self.options.helo_name
+        if self.options.lmtp:
+            return await self._hello_to_store()
         if not self.options.force_helo:
             reply = await self._ask(f"EHLO {name}\r\n", self.options.timeouts.helo)
             if reply.is_success:
@@ -185,6 +187,13 @@ class _Opening:
             self._refused(reply)
         self._refuse_ourselves(reply)
         return Extensions()
+
+    async def _hello_to_store(self) -> Extensions:
+        """RFC 2033 4.1: LHLO and nothing else; a mail store on this very machine may greet with our name."""
+        reply = await self._ask(f"LHLO {self.options.helo_name}\r\n", self.options.timeouts.helo)
+        if not reply.is_success:
+            self._refused(reply)
+        return Extensions.parse(reply.text)
 
     def _refuse_ourselves(self, hello: Reply) -> None:
         """A peer that greets with our own name is this system, whatever address led here (RFC 5321 5.1)."""
@@ -213,7 +222,7 @@ class _Opening:
         try:
             await self._wire.start_tls(context, server_name(policy, self.endpoint), self.options.timeouts.tls)
         except (OSError, ValueError) as error:
-            self._fail(_handshake_reply(error), "peer.tls")
+            self._fail(*_handshake_trouble(error))
         facts = facts_of(self._wire.ssl_object, policy)
         if facts:
             self._transcript.note(f"{facts.version} {facts.cipher}")
@@ -255,8 +264,9 @@ def _connect_trouble(error: OSError) -> tuple[Reply, str]:
     return _UNREACHABLE, "peer.unreachable"
 
 
-def _handshake_reply(error: Exception) -> Reply:
+def _handshake_trouble(error: Exception) -> tuple[Reply, str]:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return Reply(451, "4.7.5", f"The peer's certificate is not acceptable: {error.verify_message}")
+        words = f"The peer's certificate is not acceptable: {error.verify_message}"
+        return Reply(451, "4.7.5", words), "peer.certificate"
     detail = error.reason if isinstance(error, ssl.SSLError) and error.reason else str(error) or type(error).__name__
-    return Reply(451, "4.7.5", f"The TLS handshake failed: {detail}")
+    return Reply(451, "4.7.5", f"The TLS handshake failed: {detail}"), "peer.tls"

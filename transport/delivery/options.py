@@ -90,6 +90,7 @@ class HopOptions:
     auth: Credentials | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
     force_helo: bool = False
+    lmtp: bool = False  # RFC 2033: LHLO, and after the content a reply for each recipient
     allowed_networks: tuple[Network, ...] = ()
     routes: Mapping[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
     own_names: frozenset[str] = frozenset()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -33,6 +34,12 @@ class SendConnector(TenantOwned):
         NONE = "none", _("never")
         OPPORTUNISTIC = "opportunistic", _("when the peer offers it")
         REQUIRED = "required", _("required")
+        CERTIFICATE = "certificate_validation", _("required, with a valid certificate")
+        DOMAIN = "domain_validation", _("required, with a valid certificate for a name")
+
+    class Protocol(models.TextChoices):
+        SMTP = "smtp", _("SMTP")
+        LMTP = "lmtp", _("LMTP")
 
     name = models.CharField(_("name"), max_length=64)
     comment = models.CharField(_("comment"), max_length=255, blank=True)
@@ -46,7 +53,18 @@ class SendConnector(TenantOwned):
         _("FQDN"), max_length=253, blank=True, help_text=_("The name we give in EHLO; empty: the platform's.")
     )
     source_address = models.GenericIPAddressField(_("source address"), null=True, blank=True)
-    tls = models.CharField(_("TLS"), max_length=16, choices=Tls.choices, default=Tls.OPPORTUNISTIC)
+    protocol = models.CharField(
+        _("protocol"), max_length=8, choices=Protocol.choices, default=Protocol.SMTP, db_default=Protocol.SMTP
+    )
+    tls = models.CharField(_("TLS"), max_length=24, choices=Tls.choices, default=Tls.OPPORTUNISTIC)
+    tls_domain = models.CharField(
+        _("name in the certificate"),
+        max_length=253,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("For domain validation; empty: the smart host's, or by MX the recipient's domain."),
+    )
     auth = models.CharField(_("authentication"), max_length=24, choices=Auth.choices, default=Auth.NONE)
     username = models.CharField(_("user name"), max_length=255, blank=True)
     password_encrypted = models.BinaryField(null=True, editable=False)
@@ -59,7 +77,21 @@ class SendConnector(TenantOwned):
     )
     # Exchange says 20; connecting costs more than 20 messages do, and receivers commonly take 100 in a row.
     max_messages_per_connection = models.PositiveIntegerField(_("messages per connection"), default=100)
+    max_connections_per_host = models.PositiveSmallIntegerField(
+        _("connections per host at most"), default=20, db_default=20
+    )
+    connect_timeout = models.DurationField(
+        _("time-out of connecting"), default=timedelta(seconds=15), db_default=timedelta(seconds=15)
+    )
     connection_inactivity_timeout = models.DurationField(_("inactivity time-out"), default=timedelta(minutes=10))
+    error_policies = ArrayField(
+        models.CharField(max_length=32),
+        verbose_name=_("error policies"),
+        default=list,
+        db_default=[],
+        blank=True,
+        help_text=_("Such as “550 5.7.1 transient”, “4xx 4.2.x permanent”, “dns transient”."),
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -73,7 +105,13 @@ class SendConnector(TenantOwned):
                 condition=models.Q(routing__in=["dns", "smart_hosts"]), name="send_connector_routing_known"
             ),
             models.CheckConstraint(
-                condition=models.Q(tls__in=["none", "opportunistic", "required"]), name="send_connector_tls_known"
+                condition=models.Q(
+                    tls__in=["none", "opportunistic", "required", "certificate_validation", "domain_validation"]
+                ),
+                name="send_connector_tls_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(protocol__in=["smtp", "lmtp"]), name="send_connector_protocol_known"
             ),
             models.CheckConstraint(
                 condition=models.Q(auth="none") | ~models.Q(username=""), name="send_connector_auth_has_user_name"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
@@ -14,21 +16,43 @@ from django.db import connection as django_connection
 from psycopg import AsyncConnection
 
 from tenants.secrets import decrypt
-from transport.delivery.options import Credentials, Endpoint, HopOptions, Network, Timeouts, TlsMode, TlsPolicy
+from transport.delivery.error_policies import ErrorPolicy, parse_policies
+from transport.delivery.options import (
+    Credentials,
+    Endpoint,
+    HopOptions,
+    Network,
+    Timeouts,
+    TlsMode,
+    TlsPolicy,
+    TlsVerify,
+)
 from transport.dns.failures import DnsFailure, MailLoop
 from transport.dns.mx import MxLookup, resolve_mx, without_ourselves
 from transport.dns.resolver import Resolver
 from transport.queue.configuration import own_endpoints
+from transport.queue.slots import PER_HOST
 
 # A dead host must not hold a place for long: other endpoints, or the next retry, come sooner than RFC 5321's limits.
 TIMEOUTS: Final = Timeouts(opening=60.0, connect=15.0, greeting=60.0, helo=60.0)
+
+CAPPED: Final = ("greeting", "helo", "tls", "auth", "envelope", "block", "final")
+TLS_LEVELS: Final = {
+    "none": (TlsMode.NONE, TlsVerify.ENCRYPTION),
+    "opportunistic": (TlsMode.OPPORTUNISTIC, TlsVerify.ENCRYPTION),
+    "required": (TlsMode.REQUIRED, TlsVerify.ENCRYPTION),
+    "certificate_validation": (TlsMode.REQUIRED, TlsVerify.CERTIFICATE),
+    "domain_validation": (TlsMode.REQUIRED, TlsVerify.DOMAIN),
+}
 
 _LOAD: Final = """
 SELECT c.id, c.name, c.routing, c.port, c.fqdn, host(c.source_address), c.tls, c.auth, c.username, c.password_encrypted,
   c.max_messages_per_connection, t.config_version,
   ARRAY(SELECT h.host FROM transport_smarthost h WHERE h.connector_id = c.id ORDER BY h.position, h.host),
   ARRAY(SELECT coalesce(h.port, c.port) FROM transport_smarthost h WHERE h.connector_id = c.id
-        ORDER BY h.position, h.host)
+        ORDER BY h.position, h.host),
+  c.protocol, c.tls_domain, c.connect_timeout, c.connection_inactivity_timeout, c.max_connections_per_host,
+  c.error_policies
 FROM transport_sendconnector c JOIN tenants_tenant t ON t.id = c.tenant_id WHERE c.id = %s AND c.enabled
 """
 
@@ -51,21 +75,47 @@ class Connector:
     config_version: int
     smart_hosts: list[str]
     smart_host_ports: list[int]
+    protocol: str = "smtp"
+    tls_domain: str = ""
+    connect_timeout: timedelta = timedelta(seconds=15)
+    inactivity_timeout: timedelta = timedelta(minutes=10)
+    max_connections_per_host: int = PER_HOST
+    error_policies: Sequence[str] = ()
 
-    @property
-    def options(self) -> HopOptions:
+    def options(self, domain: str) -> HopOptions:
+        """Return how to talk to the next hop of a domain's mail."""
         hostname = settings.POSTROOM_HOSTNAME
         return HopOptions(
             helo_name=self.fqdn or hostname,
             source_address=self.source_address,
-            tls=TlsPolicy(mode=TlsMode(self.tls)),
+            tls=self._tls_policy(domain),
             auth=self._credentials,
-            timeouts=TIMEOUTS,
+            timeouts=self._timeouts,
+            lmtp=self.protocol == "lmtp",
             allowed_networks=allowed_networks(tuple(settings.POSTROOM_PRIVATE_NETWORKS)),
             routes=lab_routes(settings.POSTROOM_LAB_ROUTES),
             own_names=frozenset({hostname.lower()}),
             own_addresses=own_addresses(),
         )
+
+    @property
+    def policies(self) -> tuple[ErrorPolicy, ...]:
+        return parse_policies(tuple(self.error_policies))
+
+    def _tls_policy(self, domain: str) -> TlsPolicy:
+        mode, verify = TLS_LEVELS[self.tls]
+        name = None
+        if verify is TlsVerify.DOMAIN:
+            # As Exchange: the name that was given, else the recipient's domain. A smart host's is its own.
+            name = self.tls_domain or (domain if self.routing == "dns" else None)
+        return TlsPolicy(mode, verify, name, settings.POSTROOM_CA_FILE or None)
+
+    @property
+    def _timeouts(self) -> Timeouts:
+        """Return the usual limits, none longer than the peer may be silent."""
+        most, connect = self.inactivity_timeout.total_seconds(), self.connect_timeout.total_seconds()
+        capped = {name: min(getattr(TIMEOUTS, name), most) for name in CAPPED}
+        return replace(TIMEOUTS, opening=max(TIMEOUTS.opening, 2 * connect), connect=connect, **capped)
 
     @property
     def _credentials(self) -> Credentials | None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from transport.delivery.error_policies import Policies, policy_for, rejudged, waits_for_dns
 from transport.delivery.failure import HopFailure, primary_target_reply
 from transport.delivery.greylist import GREYLIST, told_wait
 from transport.delivery.outcome import Outcome, Phase, RecipientOutcome, TlsFacts
@@ -35,6 +36,7 @@ class Verdict:
     cause: str = ""  # of what the queue itself decides: the error that stood in the way until then
     cause_reason: str = ""
     octets: int = 0  # of content that went out
+    error_policy: str = ""  # of the connector, where it judged otherwise than the code
     dsn_passed_on: bool = False  # the next hop tells the sender of success, where that was asked for (RFC 3461 5.2)
 
     @property
@@ -57,6 +59,8 @@ class Verdict:
             facts["bytes"] = self.octets
         if self.peer_reply and self.reply != self.peer_reply:
             facts["text"] = str(self.reply)
+        if self.error_policy:
+            facts["error_policy"] = self.error_policy
         if self.cause:
             facts["last_error"] = self.cause
         if self.reason == GREYLIST and (wait := told_wait(self.words.text)):
@@ -110,11 +114,12 @@ class QueueChange:
     at: datetime | None = None
 
 
-def verdict_of(outcome: RecipientOutcome) -> Verdict:
-    """Return a peer's answer about one recipient as a verdict.
+def verdict_of(outcome: RecipientOutcome, policies: Policies = ()) -> Verdict:
+    """Return a peer's answer about one recipient as a verdict, as the connector's error policies judge it.
 
     What it only delays is told in Exchange's outer words, as a failed connection is; the peer's own stay apart.
     """
+    outcome, policy = rejudged(policies, outcome)
     outer = outcome.reply
     if outcome.status is Outcome.TRANSIENT and outcome.endpoint:
         outer = primary_target_reply(str(outcome.reply), outcome.endpoint)
@@ -128,15 +133,18 @@ def verdict_of(outcome: RecipientOutcome) -> Verdict:
         endpoint=outcome.endpoint or "",
         tls=outcome.tls,
         octets=outcome.octets,
+        error_policy=policy,
         dsn_passed_on=outcome.dsn_passed_on,
     )
 
 
-def verdict_of_hop(failure: HopFailure) -> Verdict:
+def verdict_of_hop(failure: HopFailure, policies: Policies = ()) -> Verdict:
     """Return what a next hop that nobody got through to means for all that waits for it."""
     primary = failure.primary
+    status = Outcome.PERMANENT if failure.permanent else Outcome.TRANSIENT
+    policy = policy_for(policies, failure.peer_reply, status) if failure.peer_reply else None
     return Verdict(
-        Outcome.PERMANENT if failure.permanent else Outcome.TRANSIENT,
+        policy.status if policy else status,
         failure.reply,
         failure.reason_code,
         phase=failure.phase.value,
@@ -144,12 +152,20 @@ def verdict_of_hop(failure: HopFailure) -> Verdict:
         host=primary.endpoint.host if primary else "",
         endpoint=str(primary.endpoint) if primary else "",
         tls=primary.tls if primary else None,
+        error_policy=str(policy or ""),
     )
 
 
-def verdict_of_dns(failure: DnsFailure) -> Verdict:
-    status = Outcome.PERMANENT if failure.permanent else Outcome.TRANSIENT
-    return Verdict(status, failure.reply, failure.reason_code, source=Source.DNS, phase=Phase.DNS.value)
+def verdict_of_dns(failure: DnsFailure, policies: Policies = ()) -> Verdict:
+    waits = waits_for_dns(policies, failure)
+    return Verdict(
+        Outcome.PERMANENT if failure.permanent and not waits else Outcome.TRANSIENT,
+        failure.reply,
+        failure.reason_code,
+        source=Source.DNS,
+        phase=Phase.DNS.value,
+        error_policy="dns transient" if waits else "",
+    )
 
 
 def as_transient(verdict: Verdict) -> Verdict:

@@ -56,26 +56,26 @@ class SmtpHop(Hop):
         if connector is None:
             await self._without_connector(batch)
             return
-        opened, place, since = None, None, time.monotonic()
+        opened, places, since = None, None, time.monotonic()
         try:
             endpoints = await connector.endpoints(self.queue.next_hop_domain, self.resolver)
-            place, is_crowded = await self._place_at(endpoints)
+            places, is_crowded = await self._places_at(endpoints, connector)
             if is_crowded:
                 await self.give_back()
                 await self.free(CROWDED)
                 return
-            opened = await open_connection(endpoints, connector.options)
+            opened = await open_connection(endpoints, connector.options(self.queue.next_hop_domain))
             await self._works()
             await self._converse(opened, connector, batch)
         except DnsFailure as failure:
-            await self.fail_all(batch, verdict_of_dns(failure), connector.name, _since(since))
+            await self.fail_all(batch, verdict_of_dns(failure, connector.policies), connector.name, _since(since))
         except HopFailure as failure:
-            await self.fail_all(batch, verdict_of_hop(failure), connector.name, _since(since))
+            await self.fail_all(batch, verdict_of_hop(failure, connector.policies), connector.name, _since(since))
         finally:
             if opened is not None:
                 await opened.quit()
-            if self.places is not None and place is not None:
-                await self.places.give_back(place)
+            if self.places is not None and places is not None:
+                await self.places.give_back(places)
 
     async def _connector(self) -> Connector | None:
         if self.queue.connector_id is None:
@@ -94,12 +94,14 @@ class SmtpHop(Hop):
         if not remaining.is_empty:
             await self.fail_all(remaining, INTERNAL)
 
-    async def _place_at(self, endpoints: list[Endpoint]) -> tuple[int | None, bool]:
-        """Take one of the platform's connections to the host; the second value says that there was none."""
+    async def _places_at(self, endpoints: list[Endpoint], connector: Connector) -> tuple[tuple[int, ...] | None, bool]:
+        """Take one of the connections to the host, the platform's and the connector's; or say that there is none."""
         if self.places is None or not endpoints:
             return None, False
-        place = await self.places.take(endpoints[0].address)
-        return place, place is None
+        places = await self.places.take(
+            str(endpoints[0]), connector=str(connector.id), limit=connector.max_connections_per_host
+        )
+        return places, places is None
 
     async def _works(self) -> None:
         """The connection stands: the queue is out of back-off, and others may help with it."""
@@ -175,7 +177,7 @@ class SmtpHop(Hop):
             logger.error("The bytes of message %s are gone.", message.id)
             verdicts = [INTERNAL] * len(message.deliveries)
         else:
-            verdicts = await _verdicts(opened, message, content)
+            verdicts = await _verdicts(opened, connector, message, content)
         at = datetime.now(UTC)
         pairs = zip(message.deliveries, verdicts, strict=True)
         results = tuple(_result(delivery, verdict, batch.clock, at) for delivery, verdict in pairs)
@@ -204,7 +206,9 @@ def _since(started: float) -> int:
     return round((time.monotonic() - started) * 1000)
 
 
-async def _verdicts(opened: SmtpConnection, message: ClaimedMessage, content: bytes) -> list[Verdict]:
+async def _verdicts(
+    opened: SmtpConnection, connector: Connector, message: ClaimedMessage, content: bytes
+) -> list[Verdict]:
     """Send one message. A fault of ours with it must not hold up those behind it."""
     try:
         outcomes = await opened.send(outgoing(message, content))
@@ -213,7 +217,7 @@ async def _verdicts(opened: SmtpConnection, message: ClaimedMessage, content: by
         opened.abort()
         return [INTERNAL] * len(message.deliveries)
     pairs = zip(outcomes, message.deliveries, strict=True)
-    return [labelled(verdict_of(outcome), delivery.attempts) for outcome, delivery in pairs]
+    return [labelled(verdict_of(outcome, connector.policies), delivery.attempts) for outcome, delivery in pairs]
 
 
 def outgoing(message: ClaimedMessage, content: bytes) -> OutgoingMessage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -43,9 +44,25 @@ ROUTINGS = [
 ]
 TLS = [
     (SendConnector.Tls.OPPORTUNISTIC, gettext_lazy("When the peer offers it")),
-    (SendConnector.Tls.REQUIRED, gettext_lazy("Always, or the mail waits")),
+    (SendConnector.Tls.REQUIRED, gettext_lazy("Always, or the mail waits; any certificate will do")),
+    (SendConnector.Tls.CERTIFICATE, gettext_lazy("Always, with a valid certificate")),
+    (SendConnector.Tls.DOMAIN, gettext_lazy("Always, with a valid certificate for the right name")),
     (SendConnector.Tls.NONE, gettext_lazy("Never")),
 ]
+PROTOCOLS = [
+    (SendConnector.Protocol.SMTP, gettext_lazy("SMTP")),
+    (SendConnector.Protocol.LMTP, gettext_lazy("LMTP: the smart host is a mail store, with an answer per recipient")),
+]
+
+
+# What stays as it is, or as it begins, where a form does not say.
+UNSAID = {
+    "protocol": "protocol",
+    "max_connections_per_host": "max_connections_per_host",
+    "max_messages_per_connection": "max_messages_per_connection",
+    "connect_seconds": "connect_timeout",
+    "idle_seconds": "connection_inactivity_timeout",
+}
 
 
 class ConnectorForm(ConsoleForm):
@@ -56,6 +73,8 @@ class ConnectorForm(ConsoleForm):
         "smart_hosts": "hosts",
         "domain": "fqdn",
         "max_message_size": "max_size_mb",
+        "connect_timeout": "connect_seconds",
+        "connection_inactivity_timeout": "idle_seconds",
     }
 
     name = forms.CharField(label=gettext_lazy("Name"), max_length=64)
@@ -81,7 +100,14 @@ class ConnectorForm(ConsoleForm):
         help_text=gettext_lazy("It should exist in DNS and lead to our sending address."),
     )
     enabled = forms.BooleanField(label=gettext_lazy("Enabled"), required=False)
+    protocol = forms.ChoiceField(label=gettext_lazy("Protocol"), choices=PROTOCOLS, required=False)
     tls = forms.ChoiceField(label=gettext_lazy("Encryption (TLS)"), choices=TLS)
+    tls_domain = forms.CharField(
+        label=gettext_lazy("Name in the certificate"),
+        max_length=253,
+        required=False,
+        help_text=gettext_lazy("Empty: the smart host's own, or by MX the recipient's domain."),
+    )
     port = forms.IntegerField(label=gettext_lazy("Port"), min_value=1, max_value=65535)
     auth = forms.ChoiceField(label=gettext_lazy("Log-in at the smart host"), choices=SendConnector.Auth.choices)
     username = forms.CharField(label=gettext_lazy("User name"), max_length=255, required=False)
@@ -103,6 +129,35 @@ class ConnectorForm(ConsoleForm):
         max_value=2047,
         help_text=gettext_lazy("Empty: unlimited."),
     )
+    max_connections_per_host = forms.IntegerField(
+        label=gettext_lazy("Connections to a host at a time, at most"),
+        required=False,
+        min_value=1,
+        max_value=20,
+        help_text=gettext_lazy("The platform has at most 20 to one host, for all organisations together."),
+    )
+    max_messages_per_connection = forms.IntegerField(
+        label=gettext_lazy("Messages per connection, at most"), required=False, min_value=1, max_value=1_000_000
+    )
+    connect_seconds = forms.IntegerField(
+        label=gettext_lazy("Give connecting up after, seconds"), required=False, min_value=1, max_value=300
+    )
+    idle_seconds = forms.IntegerField(
+        label=gettext_lazy("Give a silent peer up after, seconds"),
+        required=False,
+        min_value=1,
+        max_value=86_400,
+        help_text=gettext_lazy("None is waited for longer than RFC 5321 asks: some minutes."),
+    )
+    error_policies = forms.CharField(
+        label=gettext_lazy("Errors that mean something else here"),
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2, "class": "font-monospace", "spellcheck": "false"}),
+        help_text=gettext_lazy(
+            "One a line, the first that fits counts: “550 5.7.1 transient” goes on trying, “4xx 4.2.x permanent” gives "
+            "up at once, “dns transient” waits for a domain that is not found. An x stands for any digit."
+        ),
+    )
     comment = forms.CharField(label=gettext_lazy("Comment"), max_length=255, required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -115,6 +170,9 @@ class ConnectorForm(ConsoleForm):
     def clean_hosts(self) -> list[HostInput]:
         return [_host(line) for line in self.cleaned_data["hosts"].splitlines() if line.strip()]
 
+    def clean_error_policies(self) -> list[str]:
+        return [line.strip() for line in self.cleaned_data["error_policies"].splitlines() if line.strip()]
+
     @override
     def clean(self) -> dict[str, Any]:
         return dict(self.cleaned_data)
@@ -123,6 +181,9 @@ class ConnectorForm(ConsoleForm):
         """Return what goes to the action."""
         data = dict(self.cleaned_data)
         size = data.pop("max_size_mb")
+        said = {UNSAID[name]: value for name in UNSAID if (value := data.pop(name))}
+        for name in {"connect_timeout", "connection_inactivity_timeout"} & said.keys():
+            said[name] = timedelta(seconds=said[name])
         password = data.pop("password")
         return {
             "address_spaces": data.pop("spaces"),
@@ -130,6 +191,7 @@ class ConnectorForm(ConsoleForm):
             **data,
             "source_address": data["source_address"] or None,
             "max_message_size": size * MEGABYTE if size else None,
+            **said,
             **({"password": password} if password else {}),
         }
 
@@ -168,6 +230,7 @@ def create(request: ConsoleRequest) -> HttpResponse:
         "port": 25,
         "auth": SendConnector.Auth.NONE,
         "max_size_mb": 36,
+        **_limits(SendConnector()),
     }
     form = ConnectorForm(request.POST or None, initial=start)
     if request.method == "POST" and form.is_valid():
@@ -257,12 +320,27 @@ def _row(request: ConsoleRequest, pk: UUID) -> SendConnector:
 
 
 def _initial(row: SendConnector) -> dict[str, Any]:
-    names = ["name", "routing", "fqdn", "enabled", "tls", "port", "auth", "username", "source_address", "comment"]
+    names = ["name", "routing", "fqdn", "enabled", "tls", "tls_domain", "port", "auth", "username", "source_address"]
     spaces = [f"{space.pattern} {space.cost}" for space in row.address_spaces.all()]
     hosts = [f"{host.host}:{host.port}" if host.port else host.host for host in row.smart_hosts.all()]
     size = row.max_message_size
-    lists = {"spaces": "\n".join(spaces), "hosts": "\n".join(hosts)}
-    return {name: getattr(row, name) for name in names} | lists | {"max_size_mb": size // MEGABYTE if size else None}
+    lists = {
+        "spaces": "\n".join(spaces),
+        "hosts": "\n".join(hosts),
+        "error_policies": "\n".join(row.error_policies),
+    }
+    plain = {name: getattr(row, name) for name in [*names, "comment"]}
+    return plain | lists | _limits(row) | {"max_size_mb": size // MEGABYTE if size else None}
+
+
+def _limits(row: SendConnector) -> dict[str, Any]:
+    return {
+        "protocol": row.protocol,
+        "max_connections_per_host": row.max_connections_per_host,
+        "max_messages_per_connection": row.max_messages_per_connection,
+        "connect_seconds": int(row.connect_timeout.total_seconds()),
+        "idle_seconds": int(row.connection_inactivity_timeout.total_seconds()),
+    }
 
 
 def _form_page(
@@ -273,11 +351,11 @@ def _form_page(
     *,
     of_removal: bool = False,
 ) -> HttpResponse:
-    advanced = ["tls", "port", "auth", "username", "password", "source_address", "max_size_mb", "comment"]
+    plain = {"name", "spaces", "routing", "hosts", "fqdn", "enabled"}
     context = {
         "form": form,
         "connector": row,
-        "open_advanced": any(name in form.errors for name in advanced),
+        "open_advanced": any(name not in plain for name in form.errors),
         "effect": effect,
         "of_removal": of_removal,
         # No page gives a password back.

@@ -168,10 +168,14 @@ class SendConnectorForm(ActionForm[SendConnector]):
     password = forms.CharField(
         required=False, widget=forms.PasswordInput, help_text=gettext_lazy("Empty: stays as it is.")
     )
+    error_policies = LinesField(
+        required=False, help_text=gettext_lazy("One a line: 550 5.7.1 transient, 4xx 4.2.x permanent, dns transient.")
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not self.is_new:
+            self.initial["error_policies"] = "\n".join(self.instance.error_policies)
             self.initial["spaces"] = "\n".join(f"{s.pattern};{s.cost}" for s in self.instance.address_spaces.all())
             self.initial["hosts"] = "\n".join(_shown(host) for host in self.instance.smart_hosts.all())
 

@@ -94,7 +94,7 @@ def test_a_full_host_makes_it_wait_and_how_full_is_the_operators_to_know(
     contoso: Contoso, api: Program, elsewhere: StubDns
 ) -> None:
     assert way_of(api)["connection"] == {"address": "8.8.4.4", "limit": PER_HOST, "is_free": True}
-    first = first_of("8.8.4.4")
+    first = first_of("8.8.4.4:25")
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(k) FROM generate_series(%s, %s) k", [first, first + PER_HOST - 1])
     assert way_of(api)["connection"] == {"address": "8.8.4.4", "limit": PER_HOST, "is_free": False}

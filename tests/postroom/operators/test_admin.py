@@ -85,12 +85,17 @@ def test_an_operator_makes_and_changes_a_send_connector(as_operator: Client, con
         "port": 25,
         "tls": "opportunistic",
         "auth": "none",
+        "protocol": "smtp",
         "max_messages_per_connection": 20,
+        "max_connections_per_host": 5,
+        "connect_timeout": "00:00:15",
         "connection_inactivity_timeout": "00:10:00",
+        "error_policies": "550 5.7.1 transient\ndns transient",
     }
     assert as_operator.post(url(SendConnector, "add"), body).status_code == 302
     connector = SendConnector.objects.get()
     assert sorted(str(space) for space in connector.address_spaces.all()) == ["SMTP:*.contoso.com;5", "SMTP:*;1"]
+    assert connector.error_policies == ["550 5.7.1 transient", "dns transient"]
     del body["enabled"]
     as_operator.post(url(SendConnector, "change", connector.pk), body)
     connector.refresh_from_db()

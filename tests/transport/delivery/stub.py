@@ -52,11 +52,13 @@ class Received:
 class StubSmtp:
     """`script` maps a phase (greeting, ehlo, helo, starttls, tls, auth, mail, rcpt, data, final, rset, quit) to what
     happens there, in place of a friendly reply; a callable gets the command line. A reply beginning with 421 hangs up.
+    With `lmtp` it knows LHLO alone, and answers content once per recipient; a callable gets that one's RCPT.
     """
 
     script: dict[str, Script] = field(default_factory=dict)
     extensions: Iterable[str] = ("PIPELINING", "SIZE 10000000", "8BITMIME")
     tls: ssl.SSLContext | None = None
+    lmtp: bool = False
     messages: list[Received] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     wire: bytearray = field(default_factory=bytearray)
@@ -114,7 +116,7 @@ class _Session:
     async def _command(self, command: str) -> None:
         verb = command.split(" ", 1)[0].lower()
         handler = getattr(self, f"_on_{verb}", None)
-        if handler is None:
+        if handler is None or verb in (("ehlo", "helo") if self._stub.lmtp else ("lhlo",)):
             await self._act(verb, command, "500 5.5.2 What?")
         else:
             await handler(command)
@@ -123,6 +125,9 @@ class _Session:
         offered = [word for word in self._stub.extensions if word != "STARTTLS" or not self._tls]
         lines = ["mx.example hello", *offered]
         await self._act("ehlo", command, "\r\n".join([f"250-{line}" for line in lines[:-1]] + [f"250 {lines[-1]}"]))
+
+    async def _on_lhlo(self, command: str) -> None:
+        await self._on_ehlo(command)
 
     async def _on_helo(self, command: str) -> None:
         await self._act("helo", command, "250 mx.example")
@@ -159,7 +164,10 @@ class _Session:
         content = await self._content()
         self._stub.wire += content
         message = Received(self._mail or "", self._rcpts, content, self._tls)
-        if await self._act("final", command, "250 2.0.0 Queued as 123") == 250:
+        if self._stub.lmtp:
+            taken = [line for line in self._rcpts if await self._act("final", line, "250 2.0.0 Kept") == 250]
+            self._stub.messages.append(Received(self._mail or "", taken, content, self._tls))
+        elif await self._act("final", command, "250 2.0.0 Queued as 123") == 250:
             self._stub.messages.append(message)
         self._mail, self._rcpts = None, []
 

@@ -131,7 +131,8 @@ def test_a_dead_domain_does_not_delay_a_live_one(
     assert time_taken[0] < 5
     # Who only waited for a connection gave everything back.
     assert not Delivery.objects.filter(state="active").exists()
-    assert not Queue.objects.filter(connecting_until__gt=timezone.now()).exists()
+    # (Where the host had connections enough, a queue rests for half a second.)
+    assert not Queue.objects.filter(connecting_until__gt=timezone.now() + timedelta(seconds=1)).exists()
 
 
 def send_and_close(mailbox: Mailbox, recipient: str) -> None:

@@ -177,6 +177,34 @@ REASONS: Final = (
         _("The address ranges await approval"),
         _("An operator approves the ranges from which an organisation's machines relay. Until then they do not count."),
     ),
+    _invalid(
+        "connector.no_tls_domain",
+        _("The name in the certificate is missing"),
+        _("{host} is an address, so it does not say which name the certificate has to hold. Fill the name in."),
+    ),
+    _invalid(
+        "connector.lmtp_needs_smart_host",
+        _("LMTP needs a smart host"),
+        _("LMTP hands mail to one mail store; name it as a smart host. MX records lead to servers that speak SMTP."),
+    ),
+    _invalid(
+        "connector.lmtp_port",
+        _("LMTP is not spoken on port 25"),
+        _("RFC 2033 forbids it. Give the port of the mail store, often 24."),
+    ),
+    _invalid(
+        "connector.invalid_error_policy",
+        _("Not an error policy"),
+        _(
+            "“{policy}” is none. Write a code, an enhanced code if it matters, and what it should mean, such as "
+            "“550 5.7.1 transient” or “4xx 4.2.x permanent”; or “dns transient”."
+        ),
+    ),
+    _invalid(
+        "connector.too_many_error_policies",
+        _("Too many error policies"),
+        _("A connector has at most {most}. An x stands for any digit."),
+    ),
     _invalid("connector.invalid_fqdn", _("Not a host name"), _("“{fqdn}” is not a valid host name. {why}")),
     _invalid("retry.invalid_schedule", _("Not a retry schedule"), _("The schedule “{schedule}” cannot be used. {why}")),
 )

@@ -123,6 +123,16 @@ REASONS: Final = (
         (EDIT_CONNECTOR, CONTACT_PEER),
     ),
     Reason(
+        "peer.certificate",
+        Side.PEER,
+        _("The certificate of {host} is not acceptable"),
+        _(
+            "The connector demands a valid certificate, and the peer's is expired, self-signed, of an unknown "
+            "issuer or for another name; the words say which. The peer has to mend it, or the connector ask for less."
+        ),
+        (EDIT_CONNECTOR, CONTACT_PEER),
+    ),
+    Reason(
         "peer.tls_required",
         Side.TENANT,
         _("{host} takes mail only over TLS"),

@@ -58,14 +58,19 @@ class SendConnectorSerializer(serializers.ModelSerializer[SendConnector]):
             "port",
             "fqdn",
             "source_address",
+            "protocol",
             "tls",
+            "tls_domain",
             "auth",
             "username",
             "password",
             "has_password",
             "max_message_size",
             "max_messages_per_connection",
+            "max_connections_per_host",
+            "connect_timeout",
             "connection_inactivity_timeout",
+            "error_policies",
             "created_at",
         ]
         read_only_fields = ["created_at"]
@@ -92,7 +97,7 @@ class ValidationStepSerializer(serializers.Serializer[Any]):
     name = serializers.ChoiceField(
         choices=["route", "dns", "connect", "greeting", "helo", "starttls", "auth", "mail", "rcpt", "data", "quit"]
     )
-    verdict = serializers.ChoiceField(choices=["passed", "warning", "failed"])
+    verdict = serializers.CharField(help_text="passed, warning, failed")
     milliseconds = serializers.IntegerField()
     host = serializers.CharField(allow_blank=True)
     endpoint = serializers.CharField(allow_blank=True)
@@ -102,7 +107,7 @@ class ValidationStepSerializer(serializers.Serializer[Any]):
 
 
 class ValidationSerializer(serializers.Serializer[Any]):
-    verdict = serializers.ChoiceField(choices=["passed", "warning", "failed"])
+    verdict = serializers.CharField(help_text="passed, warning (it works, but), failed")
     sender = serializers.CharField(allow_blank=True)
     recipient = serializers.CharField()
     milliseconds = serializers.IntegerField()
