@@ -57,6 +57,8 @@ SENTENCES: Final[dict[str, str | Promise]] = {
     "message.undo_redirect": _("{actor} undid the redirection of the message {object}"),
     "messages.redirect": _("{actor} redirected messages"),
     "messages.undo_redirect": _("{actor} undid the redirection of messages"),
+    "bulk_operation.begin": _("{actor} began what was previewed: {object}"),
+    "bulk_operation.end": _("what {actor} began is done: {object}"),
     "message.export": _("{actor} downloaded the message {object}"),
     "queue.empty": _("{actor} removed the messages of the queue {object}"),
     "message.retry": _("{actor} had the message {object} tried again"),

@@ -42,6 +42,7 @@ from transport.actions.redirect import undo_redirect, undo_redirect_of_queue
 from transport.models import BulkOperation, Delivery, Queue
 from transport.queue.configuration import Configuration
 from transport.queue.listing import ListedQueue, find_queue, list_queues
+from transport.queue.rates import Rate, Rates, rates
 from transport.routing.reasons import Action, Explanation, Fix
 from transport.tracking.timeline import facts_of_waiting, waiting_reason
 
@@ -72,6 +73,7 @@ class Row:
 
     queue: ListedQueue
     told: Explanation | None
+    rate: Rate
 
     @property
     def fixes(self) -> list[Fix]:
@@ -98,7 +100,8 @@ def index(request: ConsoleRequest) -> HttpResponse:
         return list_queues(tenant_id, filters=filters, after=start, limit=limit)
 
     page = paginate_items(request, fetch, lambda queue: [queue.next_hop_domain, queue.id])
-    rows = [Row(queue, explained(queue)) for queue in page.rows]
+    known = rates(tenant_id) if page.rows else Rates()
+    rows = [Row(queue, explained(queue), known.of(queue)) for queue in page.rows]
     verbs = OFFERED[BulkOperation.Over.QUEUES]
     context = {"page": page, "rows": rows, "form": form, "filters": filters, "verbs": verbs}
     return render(request, "console/queues/index.html", context)
@@ -121,6 +124,7 @@ def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         "waiting": waiting,
         "told": told,
         "has_redirected": has_redirected,
+        "rate": rates(tenant_id).of(queue) if queue else None,
     }
     return render(request, "console/queues/detail.html", context)
 

@@ -30,6 +30,7 @@ from transport.actions.redirect import Target, find_target, redirect_queue, undo
 from transport.models import Queue
 from transport.queue.filters import MessageFilters, QueueFilters
 from transport.queue.listing import ListedQueue, find_queue, list_queues
+from transport.queue.rates import Rate, Rates, rates
 
 PAGE = 100
 
@@ -54,7 +55,23 @@ class QueueSerializer(serializers.Serializer[Any]):
     last_retry_at = serializers.DateTimeField(allow_null=True)
     next_retry_at = serializers.DateTimeField(allow_null=True)
     oldest_at = serializers.DateTimeField(allow_null=True)
+    incoming_rate = serializers.SerializerMethodField(help_text="Recipients a second over the last minute.")
+    outgoing_rate = serializers.SerializerMethodField()
+    velocity = serializers.SerializerMethodField(help_text="Outgoing less incoming: negative while it backs up.")
     last_error = serializers.SerializerMethodField()
+
+    def get_incoming_rate(self, row: ListedQueue) -> float:
+        return self._rate(row).incoming
+
+    def get_outgoing_rate(self, row: ListedQueue) -> float:
+        return self._rate(row).outgoing
+
+    def get_velocity(self, row: ListedQueue) -> float:
+        return self._rate(row).velocity
+
+    def _rate(self, row: ListedQueue) -> Rate:
+        known: Rates = self.context["rates"]
+        return known.of(row)
 
     @extend_schema_field(LastErrorSerializer(allow_null=True))
     def get_last_error(self, row: ListedQueue) -> dict[str, Any] | None:
@@ -102,12 +119,12 @@ class QueueViewSet(ScopedView, ViewSet):  # type: ignore[misc]  # the mixin's as
         if len(rows) > PAGE:
             kept = filters.to_json() | {"cursor": _cursor(rows[PAGE - 1])}
             following = f"{request.build_absolute_uri(request.path)}?{urlencode(kept)}"
-        shown = QueueSerializer(rows[:PAGE], many=True).data
+        shown = QueueSerializer(rows[:PAGE], many=True, context={"rates": rates(self.tenant_id)}).data
         return Response({"next": following, "previous": None, "results": shown})
 
     @extend_schema(parameters=[TENANT], responses=QueueSerializer)
     def retrieve(self, request: Request, pk: str) -> Response:
-        return Response(QueueSerializer(self._listed(pk)).data)
+        return self._shown(self._listed(pk))
 
     @extend_schema(request=None, parameters=[TENANT], responses=QueueSerializer)
     @action(detail=True, methods=["post"])
@@ -150,7 +167,10 @@ class QueueViewSet(ScopedView, ViewSet):  # type: ignore[misc]  # the mixin's as
         """Act, and show the queue as it is then; or as it was, where it has emptied meanwhile."""
         before = self._listed(pk)
         act(actor=self.actor, queue=one(queues(self.tenant_id), pk))
-        return Response(QueueSerializer(find_queue(self.tenant_id, before.id) or before).data)
+        return self._shown(find_queue(self.tenant_id, before.id) or before)
+
+    def _shown(self, row: ListedQueue) -> Response:
+        return Response(QueueSerializer(row, context={"rates": rates(self.tenant_id)}).data)
 
     def _listed(self, pk: str) -> ListedQueue:
         try:
