@@ -28,6 +28,7 @@ async def bdat(session: Session, argument: str) -> Reply:
     if match is None:
         session.end(replies.BDAT_SYNTAX)
     size, is_last = int(match[1]), match[2] is not None
+    session.count_chunk(size)
     limit = session.connector.max_message_size
     if size > limit + PATIENCE:
         session.end(replies.MESSAGE_TOO_LARGE)

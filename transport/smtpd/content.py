@@ -21,6 +21,7 @@ MEMORY_LIMIT: Final = 256 * 1024
 PATIENCE: Final = 8 * 1024 * 1024
 # What a session may keep in memory when the daemon is short of it: a file of its own would cost more.
 LITTLE: Final = 1024
+SMALL: Final = 4096  # what comes in pieces below it is joined
 PREFIX: Final = "postroom-data-"
 
 
@@ -92,10 +93,18 @@ class Incoming:
         elif self._file is not None:
             self._write(block)
         else:
-            self._parts.append(block)
+            self._keep(block)
             self.in_memory += len(block)
             if self.in_memory > MEMORY_LIMIT:
                 self.to_file()
+
+    def _keep(self, block: bytes | bytearray) -> None:
+        # Each part costs some hundred octets besides its own: a client that sends them one by one must not make us
+        # hold a hundred times what is counted.
+        if self._parts and len(self._parts[-1]) < SMALL:
+            self._parts[-1] += block
+        else:
+            self._parts.append(block)
 
     def to_file(self) -> None:
         """Keep it on disk from now on."""

@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 LINE_LIMIT: Final = 2_048
 MAX_IDLE_COMMANDS: Final = 100
 MAX_COMMANDS: Final = 1_000  # between two messages that come through, besides one for each recipient allowed
+TINY_CHUNK: Final = 64  # octets
+MAX_TINY_CHUNKS: Final = 10_000  # between two messages that come through
 MAX_REFUSED_RECIPIENTS: Final = 50
 TURN: Final = 64  # commands of one client before the others get theirs
 MAX_NAME: Final = 255
@@ -68,7 +70,7 @@ class Session(Protocol):
         self.is_extended = self._is_told = False
         self.transaction: Transaction | None = None
         self.refused_recipients = self.log_on_failures = 0
-        self._errors = self._idle_commands = self._commands = 0
+        self._errors = self._idle_commands = self._commands = self._tiny_chunks = 0
         self._has_entered = False
 
     @property
@@ -273,7 +275,7 @@ class Session(Protocol):
         command = COMMANDS.get(verb.upper())
         if command is None:
             return replies.UNKNOWN_COMMAND
-        self._count_command(verb.upper(), argument)
+        self._count_command(verb.upper())
         try:
             return await command(self, argument.strip())
         except Refused as refused:
@@ -283,11 +285,17 @@ class Session(Protocol):
         except Exception as error:
             return self.trouble(error)
 
-    def _count_command(self, verb: str, argument: str) -> None:
+    def count_chunk(self, size: int) -> None:
+        """Chunks are content, and bounded as such; lose patience with who cuts it into crumbs, or sends empty ones."""
+        self._commands += not size
+        self._tiny_chunks += size < TINY_CHUNK
+        if self._tiny_chunks > MAX_TINY_CHUNKS:
+            self.end(replies.TOO_MANY_ERRORS)
+
+    def _count_command(self, verb: str) -> None:
         """Lose patience with who keeps us busy and hands in nothing."""
         self._idle_commands += verb in _IDLE_COMMANDS
-        # Chunks are content, and bounded as such; only empty ones could go on for ever.
-        self._commands += verb != "BDAT" or argument.startswith("0")
+        self._commands += verb != "BDAT"
         if self._idle_commands > MAX_IDLE_COMMANDS or self._commands > MAX_COMMANDS + self.connector.max_recipients:
             self.end(replies.TOO_MANY_ERRORS)
 
@@ -322,7 +330,7 @@ class Session(Protocol):
 
     def accepted(self) -> None:
         """A message came through: this is no idler."""
-        self._idle_commands = self._commands = 0
+        self._idle_commands = self._commands = self._tiny_chunks = 0
 
     async def ehlo(self, argument: str) -> Reply:
         # RFC 6531 3.7.1: also with SMTPUTF8 the name is of A-labels.

@@ -6,6 +6,7 @@ import pytest
 
 from tests.transport.smtpd.conftest import CONTENT, Client, Server
 from transport.models import Message, MessageBody
+from transport.smtpd import session
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -168,3 +169,24 @@ def test_empty_chunks_do_not_go_on_for_ever(server: Server) -> None:
         client.send(b"BDAT 0\r\n" * 2_000)
         replies = iter(client.hear, "")
         assert [reply[:3] for reply in replies][-1] == "421"
+
+
+def test_content_in_crumbs_does_not_keep_us_busy_for_ever(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "MAX_TINY_CHUNKS", 50)
+    with server.connect() as client:
+        client.ehlo()
+        client.envelope("x@y.example", "bob@contoso.example")
+        client.send(b"".join(b"BDAT 1\r\n%c" % octet for octet in CONTENT[:-1]))
+        replies = [client.hear() for _ in range(51)]
+    assert replies[:50] == ["250 2.0.0 1 octets received"] * 50
+    assert replies[50].startswith("421 4.7.0")
+
+
+def test_who_sends_large_chunks_may_send_any_number(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "MAX_TINY_CHUNKS", 5)
+    with server.connect() as client:
+        client.ehlo()
+        client.envelope("x@y.example", "bob@contoso.example")
+        client.send(b"BDAT %d\r\n" % len(CONTENT) + CONTENT + (b"BDAT 64\r\n" + b"y" * 62 + b"\r\n") * 30)
+        assert {client.hear()[:3] for _ in range(31)} == {"250"}
+        assert client.say("BDAT 0 LAST").startswith("250 2.6.0")

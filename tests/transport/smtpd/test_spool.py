@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -81,3 +82,17 @@ def test_what_an_earlier_daemon_left_is_cleared_away_and_nothing_new_is_left(
     server.wait_until(lambda: not server.daemon.service.crowd.sessions)
     assert list(spool.iterdir()) == []
     assert server.daemon.service.memory.used == 0
+
+
+def test_content_in_crumbs_takes_no_more_memory_than_it_counts() -> None:
+    incoming, octets = Incoming(1_000_000), 100_000
+    tracemalloc.start()
+    try:
+        for _ in range(octets):
+            incoming.add(bytearray(b"y"))
+        held, _peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert incoming.in_memory == octets
+    assert held < 2 * octets
+    assert incoming.finish() == b"y" * octets
