@@ -16,7 +16,7 @@ from transport.delivery.commands import QUIT, STARTTLS, Extensions
 from transport.delivery.failure import Attempt, AttemptFailed, HopFailure
 from transport.delivery.options import Endpoint, HopOptions, TlsMode, TlsPolicy
 from transport.delivery.outcome import Phase, TlsFacts
-from transport.delivery.ssrf import is_forbidden_address, is_our_own_host
+from transport.delivery.ssrf import canonical, is_forbidden_address, is_our_own_host
 from transport.delivery.tls import context_for, facts_of, server_name
 from transport.delivery.transcript import Transcript
 from transport.delivery.wire import TIMED_OUT, Wire, WireTrouble
@@ -154,7 +154,7 @@ class _Opening:
         options, endpoint = self.options, self.endpoint
         if route := options.routes.get((endpoint.address, endpoint.port)):
             return route
-        if endpoint.address in options.own_addresses:
+        if canonical(endpoint.address) in options.own_addresses:
             self._fail(_LOOP, "hop.loops_to_us")
         if is_forbidden_address(endpoint.address, options.allowed_networks):
             if is_our_own_host(endpoint.address):

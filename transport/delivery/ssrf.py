@@ -39,6 +39,15 @@ def is_forbidden_address(address: str, allowed_networks: tuple[Network, ...] = (
     return any(_is_special(candidate) and not _is_in(candidate, allowed_networks) for candidate in candidates)
 
 
+def canonical(address: str) -> str:
+    """Return an address as we compare it: IPv4 where IPv6 only wraps it. What is none comes back as it is."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ip.ipv4_mapped or ip) if isinstance(ip, ipaddress.IPv6Address) else str(ip)
+
+
 def is_our_own_host(address: str) -> bool:
     """Tell whether the address means this machine whatever its name: loopback or unspecified."""
     return any(candidate.is_loopback or candidate.is_unspecified for candidate in _meanings(address))

@@ -87,6 +87,18 @@ class NoMailHost(DnsFailure):
         super().__init__(domain, Reply(550, "5.4.4", _query_failed("NoRecords; the domain has no mail host")))
 
 
+class NoSmartHost(DnsFailure):
+    """No smart host of a connector can be found: a slip in the connector, for which no mail is to come back."""
+
+    permanent = False
+    reason_code = "hop.no_endpoint"
+
+    def __init__(self, domain: str, cause: DnsFailure) -> None:
+        super().__init__(
+            domain, Reply(451, "4.4.4", f"No smart host could be found: {cause.domain}: {cause.reply.text}")
+        )
+
+
 class MailLoop(DnsFailure):
     """The best mail host of the domain is this system, which does not handle the domain (RFC 5321 5.1)."""
 

@@ -27,7 +27,8 @@ from transport.delivery.options import (
     TlsPolicy,
     TlsVerify,
 )
-from transport.dns.failures import DnsFailure, MailLoop
+from transport.delivery.ssrf import canonical
+from transport.dns.failures import DnsFailure, MailLoop, NoSmartHost
 from transport.dns.mx import MxLookup, resolve_mx, without_ourselves
 from transport.dns.resolver import Resolver
 from transport.queue.configuration import own_endpoints
@@ -142,7 +143,7 @@ class Connector:
             except DnsFailure as failure:
                 failures.append(failure)
         if not found and failures:
-            raise failures[0]
+            raise next((failure for failure in failures if not failure.permanent), NoSmartHost(domain, failures[0]))
         return _without_listeners(domain, found)
 
 
@@ -176,7 +177,11 @@ def _endpoints(lookup: MxLookup, port: int) -> list[Endpoint]:
 def _without_listeners(domain: str, endpoints: list[Endpoint]) -> list[Endpoint]:
     """Drop our own listeners: a message sent there would come in again (reliability G5)."""
     ours = own_endpoints(settings.POSTROOM_HOSTNAME.lower())
-    others = [one for one in endpoints if (one.address, one.port) not in ours and (one.host, one.port) not in ours]
+    others = [
+        one
+        for one in endpoints
+        if (canonical(one.address), one.port) not in ours and (canonical(one.host), one.port) not in ours
+    ]
     if endpoints and not others:
         raise MailLoop(domain)
     return others

@@ -72,7 +72,8 @@ def _refusal(session: Session, transaction: Transaction, content: bytes, facts: 
     if facts.header_size > connector.max_header_size:
         return replies.HEADER_TOO_LARGE
     most_local = connector.max_local_hop_count  # times that we have handled it ourselves; 0: no matter how often
-    is_looping = 0 < most_local < facts.local_hops(session.service.hostname)
+    own_names = {session.service.hostname.lower(), connector.hostname.lower()}
+    is_looping = 0 < most_local < sum(facts.local_hops(name) for name in own_names)
     if facts.received_count > connector.max_hop_count or is_looping:
         return replies.TOO_MANY_HOPS
     if transaction.client.origin is Origin.SUBMISSION:
