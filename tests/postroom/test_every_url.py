@@ -68,6 +68,7 @@ TABLE: dict[str, str | list[str]] = {
     "console:history-difference": "",
     "console:organisation": "",
     "console:organisation-delete": "",
+    "console:organisation-retry-clock": "",
     "console:organisation-keep": "",
     "console:organisation-export": ["configuration", "everything"],
     # The console: addresses that name something
@@ -158,6 +159,7 @@ TABLE: dict[str, str | list[str]] = {
     "api-schema": "",
     "api-docs": "",
     "api:route-simulations": "",
+    "api:retry-clock": "",
     "api:mail-flow-checks": "",
     "api:usage": "",
     "api:tenant-list": "",

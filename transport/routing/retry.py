@@ -100,6 +100,29 @@ class RetryClock:
         """Return when the first attempts would come after arrival, the first at once, none past expiry."""
         return tuple(takewhile(lambda offset: offset < self.expiry, islice(self._offsets(), max(count, 0))))
 
+    def offset_of(self, attempt: int) -> timedelta:
+        """Return how long after arrival an attempt comes that only failures precede; the first, 1, comes at once."""
+        left, offset = max(attempt, 1) - 1, timedelta(0)
+        for step in self.steps:
+            taken = left if step.count is None else min(left, step.count)
+            offset += taken * step.interval
+            left -= taken
+        return offset
+
+    def attempts_before(self, limit: timedelta) -> int:
+        """Return how many attempts come sooner after arrival than this; it costs the same for a million of them."""
+        if limit <= timedelta(0):
+            return 0
+        attempts, offset = 1, timedelta(0)
+        for step in self.steps:
+            # The k-th repetition comes at offset + k · interval, which has to lie below the limit.
+            fitting = max(0, -((offset - limit) // step.interval) - 1)
+            if step.count is None or fitting < step.count:
+                return attempts + fitting
+            attempts += step.count
+            offset += step.count * step.interval
+        return attempts
+
     def _offsets(self) -> Iterator[timedelta]:
         offset = timedelta(0)
         for interval in self._intervals():

@@ -123,6 +123,7 @@ urlpatterns = [
     path("api-keys/", api_keys.index, name="api-keys"),
     path("api-keys/<uuid:pk>/revoke/", api_keys.revoke, name="api-key-revoke"),
     path("settings/organisation/", organisation.show, name="organisation"),
+    path("settings/organisation/retry-clock/", organisation.retry_clock, name="organisation-retry-clock"),
     path("settings/organisation/delete/", organisation.delete, name="organisation-delete"),
     path("settings/organisation/keep/", organisation.keep, name="organisation-keep"),
     path("settings/organisation/export/<str:what>/", exports.download, name="organisation-export"),

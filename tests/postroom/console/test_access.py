@@ -46,6 +46,7 @@ GET: dict[str, set[Permission]] = {
     "send-connectors": VIEW,
     "send-connector-create": CONFIGURE,
     "send-connector": VIEW,
+    "send-connector-validate": CONFIGURE,
     "receive-connectors": VIEW,
     "receive-connector-create": CONFIGURE,
     "receive-connector": VIEW,
@@ -88,6 +89,7 @@ GET: dict[str, set[Permission]] = {
 POST: dict[str, set[Permission]] = {
     "api-key-revoke": {Permission.MANAGE_KEYS},
     "organisation-delete": {Permission.MANAGE_TENANT},
+    "organisation-retry-clock": {Permission.MANAGE_TENANT},
     "organisation-keep": {Permission.MANAGE_TENANT},
     "organisation-export": {Permission.MANAGE_TENANT},
     "overview-check": VIEW,

@@ -21,6 +21,7 @@ from postroom.api.v1.messages import MessageViewSet
 from postroom.api.v1.queued_messages import QueuedMessageViewSet
 from postroom.api.v1.queues import QueueViewSet
 from postroom.api.v1.receive_connectors import ReceiveConnectorViewSet
+from postroom.api.v1.retry_clock import RetryClockView
 from postroom.api.v1.route_simulations import RouteSimulationView
 from postroom.api.v1.send_connectors import SendConnectorViewSet
 from postroom.api.v1.suppressions import SuppressionViewSet
@@ -50,6 +51,7 @@ router.register("configuration-versions", ConfigurationVersionViewSet, "configur
 
 app_name = "api"
 urlpatterns = [
+    path("retry-clock/", RetryClockView.as_view(), name="retry-clock"),
     path("route-simulations/", RouteSimulationView.as_view(), name="route-simulations"),
     path("mail-flow-checks/", MailFlowCheckView.as_view(), name="mail-flow-checks"),
     path("usage/", UsageView.as_view(), name="usage"),
