@@ -17,6 +17,7 @@ from transport.authentication.app_passwords import NewAppPassword
 from transport.authentication.app_passwords import make_app_password as new_app_password
 from transport.models import (
     AddressSpace,
+    Destination,
     MailboxBody,
     MailboxMessage,
     ReceiveConnector,
@@ -144,3 +145,8 @@ def make_suppressed_address(tenant: Tenant, address: str, **fields: Any) -> Supp
         "expires_at": now + timedelta(days=30),
     } | fields
     return SuppressedAddress.objects.create(tenant=tenant, address=address, key=address.lower(), **fields)
+
+
+def make_destination(endpoint: str, connections: int) -> Destination:
+    now = timezone.now()
+    return Destination.objects.create(endpoint=endpoint, host="mx.example", connections=connections, changed_at=now)

@@ -20,9 +20,10 @@ from transport.dns.failures import DnsFailure, DnsTemporary, TemporaryKind
 from transport.dns.lookups import lookup_mx_names
 from transport.dns.resolver import Resolver
 from transport.models import Queue, SendConnector, queue_id_for
+from transport.queue.allowance import allowed_now
 from transport.queue.connector import Connector, load_connector_now
 from transport.queue.listing import ListedQueue, QueueError, find_queue
-from transport.queue.slots import PER_HOST, places_taken
+from transport.queue.slots import places_taken
 from transport.routing.reasons import Explanation, explain
 from transport.routing.result import NextHop
 from transport.routing.wording import Translate, gettext_noop
@@ -256,5 +257,5 @@ def _with_place(way: Way) -> Way:
         return way
     # A delivery takes its place at the first address, whichever of them answers in the end.
     first = way.hosts[0].addresses[0]
-    taken = places_taken(str(Endpoint(way.hosts[0].name, first.address, first.port)))
-    return replace(way, place=Place(first.address, PER_HOST, taken))
+    endpoint = str(Endpoint(way.hosts[0].name, first.address, first.port))
+    return replace(way, place=Place(first.address, allowed_now(endpoint), places_taken(endpoint)))

@@ -3,7 +3,7 @@
 from transport.models.figures import BulkOperation, PlatformTraffic, QueueFigures, QueueOperation, RollUp, Traffic
 from transport.models.mailstore import Folder, MailboxBody, MailboxMessage
 from transport.models.message import Message, MessageBody
-from transport.models.platform import Heartbeat, PressureChange, RelayRefusal
+from transport.models.platform import Destination, Heartbeat, PressureChange, RelayRefusal
 from transport.models.protocol_log import ProtocolTranscript
 from transport.models.queue import Delivery, DeliveryType, Queue, queue_id_for
 from transport.models.receive_connector import ReceiveConnector
@@ -17,6 +17,7 @@ __all__ = [
     "BulkOperation",
     "Delivery",
     "DeliveryType",
+    "Destination",
     "Direction",
     "EventId",
     "Folder",

@@ -52,6 +52,27 @@ class PressureChange(models.Model):
         return f"{self.resource}: {self.get_level_display()}"
 
 
+class Destination(models.Model):
+    """What the workers learnt of one host that mail goes to: how many connections it gets at a time."""
+
+    endpoint = models.CharField(_("address"), primary_key=True, max_length=64)  # address:port
+    host = models.CharField(_("host"), max_length=255)
+    connections = models.PositiveSmallIntegerField(_("connections at most"))
+    reason = models.CharField(_("last reduced for"), max_length=64, blank=True, default="")
+    reduced_at = models.DateTimeField(_("last reduced"), null=True)
+    changed_at = models.DateTimeField(_("last changed"))
+
+    class Meta:
+        verbose_name = _("destination")
+        verbose_name_plural = _("destinations")
+        ordering = ["connections", "host", "endpoint"]
+        indexes = [models.Index(fields=["connections", "host", "endpoint"], name="destinations_by_connections")]
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.host} {self.endpoint}"
+
+
 class RelayRefusal(models.Model):
     """`550 5.7.1 Unable to relay`, counted per domain: append-only deltas that smtpd writes every few seconds.
 

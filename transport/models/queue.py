@@ -63,6 +63,7 @@ class Queue(MachineOwned, LastError):
     next_retry_at = models.DateTimeField(_("next retry"), null=True)
     # While a worker holds the queue's connection; a lease like a delivery's.
     connecting_until = models.DateTimeField(null=True)
+    connected_to = models.CharField(max_length=320, blank=True, default="", db_default="")  # name address:port
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

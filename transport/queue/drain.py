@@ -21,11 +21,12 @@ from django.conf import settings
 from transport.dns.resolver import Resolver
 from transport.queue.connections import Connections
 from transport.queue.database import connect_flow
+from transport.queue.destinations import HostPlaces
 from transport.queue.due import DueQueue, has_due_work, pick_queues, queues_with_work
 from transport.queue.hop import Hop, MailboxHop, Stage
 from transport.queue.leases import renew
 from transport.queue.recorder import Recorder
-from transport.queue.slots import HostPlaces, give_back, take_drain_slot
+from transport.queue.slots import give_back, take_drain_slot
 from transport.queue.smtp_hop import SmtpHop
 
 logger = logging.getLogger(__name__)

@@ -26,13 +26,13 @@ from transport.models import Source
 from transport.queue.claim import Claim, ClaimedMessage, claim
 from transport.queue.connections import Connections
 from transport.queue.database import is_away
+from transport.queue.destinations import HostPlaces
 from transport.queue.due import DueQueue
 from transport.queue.holds import hold
 from transport.queue.leases import free_queue, release, release_all
 from transport.queue.outcomes import QueueChange, Report, Result, Verdict
 from transport.queue.recorder import Recorder
 from transport.queue.reroute import reroute_claim
-from transport.queue.slots import HostPlaces
 
 logger = logging.getLogger(__name__)
 
@@ -163,14 +163,14 @@ class Hop:
         await self.recorder.put(change)
         self.keeps_queue = False
 
-    async def free(self, after: timedelta = timedelta(0)) -> None:
-        """Let others pick the queue."""
+    async def free(self, after: timedelta = timedelta(0), connected_to: str | None = None) -> None:
+        """Let others pick the queue, which is connected to a host by now or not."""
         if not self.keeps_queue:
             return
         self.keeps_queue = False
         try:
             async with self.connections.lend() as connection:
-                await free_queue(connection, self.queue.id, after)
+                await free_queue(connection, self.queue.id, after, connected_to)
         except BaseException:
             self.keeps_queue = True
             raise

@@ -33,7 +33,9 @@ WITH ours AS (
 )
 UPDATE transport_queue q SET connecting_until = now() + %s FROM ours WHERE q.id = ours.id
 """
-_FREE_QUEUE: Final = "UPDATE transport_queue SET connecting_until = now() + %s WHERE id = %s"
+_FREE_QUEUE: Final = """
+UPDATE transport_queue SET connecting_until = now() + %s, connected_to = coalesce(%s, connected_to) WHERE id = %s
+"""
 _RELEASE_ALL: Final = """
 UPDATE transport_delivery
 SET state = CASE WHEN pending = 'suspend' THEN 'suspended' WHEN attempts > 0 THEN 'retry' ELSE 'ready' END,
@@ -90,9 +92,14 @@ async def free_claim(connection: AsyncConnection[Any], claim: Claim) -> None:
     await release(connection, claim.lease_id, claim.delivery_ids)
 
 
-async def free_queue(connection: AsyncConnection[Any], queue_id: UUID, after: timedelta = timedelta(0)) -> None:
-    """Let others pick the queue again, at once or a moment later."""
-    await connection.execute(_FREE_QUEUE, [after, queue_id])
+async def free_queue(
+    connection: AsyncConnection[Any],
+    queue_id: UUID,
+    after: timedelta = timedelta(0),
+    connected_to: str | None = None,
+) -> None:
+    """Let others pick the queue again, at once or a moment later; say where it is connected to, if it is."""
+    await connection.execute(_FREE_QUEUE, [after, connected_to, queue_id])
 
 
 async def take_back_expired(connection: AsyncConnection[Any], limit: int = 1000) -> int:

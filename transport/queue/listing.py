@@ -12,15 +12,18 @@ from django.db import connection
 from psycopg.rows import namedtuple_row
 
 from transport.models import DeliveryType, Queue
+from transport.queue.destinations import INITIAL
 from transport.queue.filters import NONE, UNREACHABLE, QueueFilters
 from transport.queue.obstacle import connector_facts
+from transport.queue.slots import PER_HOST
 
 # A queue of a million deliveries opens as fast as one of ten: what is beyond is told by the figures, which are some
 # seconds old, or, before those know of it, as "1,000 and more".
 COUNTED = 1_000
 
 _QUEUES = f"""
-SELECT q.id, q.tenant_id, q.delivery_type, q.next_hop_domain, q.connector_id, c.name AS connector_name, q.suspended,
+SELECT q.connected_to, a.connections, a.reason AS reduced_for, a.reduced_at, q.id, q.tenant_id, q.delivery_type,
+       q.next_hop_domain, q.connector_id, c.name AS connector_name, q.suspended,
        q.retry_count, q.last_retry_at, q.next_retry_at, q.connecting_until > now() AS connecting,
        CASE WHEN own_error THEN q.last_error_code ELSE e.last_error_code END AS last_error_code,
        CASE WHEN own_error THEN q.last_error_enhanced ELSE e.last_error_enhanced END AS last_error_enhanced,
@@ -47,6 +50,9 @@ SELECT q.id, q.tenant_id, q.delivery_type, q.next_hop_domain, q.connector_id, c.
 FROM transport_queue q
 LEFT JOIN transport_sendconnector c ON c.id = q.connector_id
 LEFT JOIN transport_queuefigures f ON f.queue_id = q.id
+LEFT JOIN LATERAL destination_allowance(
+  (regexp_match(q.connected_to, '[^ ]+$'))[1]
+) a ON q.connected_to <> ''
 CROSS JOIN LATERAL (
   SELECT count(DISTINCT message_id) AS messages, count(*) AS deliveries,
          count(*) FILTER (WHERE state = 'active') AS active,
@@ -112,6 +118,17 @@ class QueueError:
 
 
 @dataclass(frozen=True, slots=True)
+class Connections:
+    """How many connections the host that a queue was last connected to gets at a time, from all of the platform."""
+
+    host: str  # name and address:port
+    allowed: int
+    most: int
+    reduced_for: str = ""  # a reason code: why there were fewer the last time
+    reduced_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ListedQueue:
     id: UUID
     tenant_id: UUID
@@ -129,6 +146,7 @@ class ListedQueue:
     last_error: QueueError | None
     recipient: str = ""  # one of those that wait
     obstacle: Mapping[str, Any] = field(default_factory=dict)  # the connector that an unreachable one is about
+    connections: Connections | None = None
     normal: int = 0  # recipients by priority
     low: int = 0
 
@@ -261,9 +279,17 @@ def _listed(row: Any) -> ListedQueue:
         obstacle=connector_facts(error.reason, row.tenant_id, row.recipient)
         if error and row.connector_id is None
         else {},
+        connections=_connections(row),
         normal=max(row.recipients - row.low, 0),
         low=row.low,
     )
+
+
+def _connections(row: Any) -> Connections | None:
+    if not row.connected_to:
+        return None
+    allowed = INITIAL if row.connections is None else row.connections
+    return Connections(row.connected_to, min(allowed, PER_HOST), PER_HOST, row.reduced_for or "", row.reduced_at)
 
 
 def _error(row: Any) -> QueueError | None:

@@ -112,6 +112,7 @@ class QueueChange:
     next_retry_at: datetime | None = None
     verdict: Verdict | None = None
     at: datetime | None = None
+    connected_to: str = ""  # name and endpoint of the host that answers
 
 
 def verdict_of(outcome: RecipientOutcome, policies: Policies = ()) -> Verdict:

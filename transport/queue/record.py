@@ -52,7 +52,8 @@ _DROP: Final = "DELETE FROM transport_delivery WHERE id = ANY(%s)"
 _CHANGE_QUEUE: Final = """
 UPDATE transport_queue SET retry_count = %s, last_retry_at = %s, next_retry_at = %s, connecting_until = NULL,
   last_error_code = %s, last_error_enhanced = %s, last_error_text = %s, last_error_reason = %s,
-  last_error_peer_text = %s, last_error_phase = %s, last_error_endpoint = %s, last_error_at = %s
+  last_error_peer_text = %s, last_error_phase = %s, last_error_endpoint = %s, last_error_at = %s,
+  connected_to = coalesce(nullif(%s, ''), connected_to)
 WHERE id = %s
 """
 
@@ -146,9 +147,11 @@ def error_columns(verdict: Verdict) -> tuple[int | None, str, str, str, str, str
 async def _change_queue(connection: AsyncConnection[Any], change: QueueChange) -> None:
     verdict = change.verdict
     error = error_columns(verdict) if verdict else (None, "", "", "", "", "", "")
+    host = change.connected_to or (verdict.server if verdict and verdict.endpoint else "")
+    when = change.at if verdict else None
     await connection.execute(
         _CHANGE_QUEUE,
-        [change.retry_count, change.at, change.next_retry_at, *error, change.at if verdict else None, change.queue_id],
+        [change.retry_count, change.at, change.next_retry_at, *error, when, host, change.queue_id],
     )
 
 

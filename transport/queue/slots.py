@@ -5,9 +5,8 @@ The keys of pg_try_advisory_lock are shared by everybody, so ours carry a mark o
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any, Final
 
 from django.db import connection as django_connection
@@ -39,63 +38,36 @@ WHERE locktype = 'advisory' AND objsubid = 1 AND granted
 
 async def take_drain_slot(connection: AsyncConnection[Any], limit: int) -> int | None:
     """Take one of the places for drains, or return None where all are taken."""
-    return await _take(connection, _DRAINS << 48, limit)
+    return await take_free(connection, _DRAINS << 48, limit)
 
 
-def places_taken(host: str) -> int:
-    """Return how many connections the platform has to a host now, by Django's connection."""
+def places_taken(endpoint: str) -> int:
+    """Return how many connections the platform has to an endpoint (`address:port`) now, by Django's connection."""
     with django_connection.cursor() as cursor:
-        first = first_of(host)
+        first = first_of(endpoint)
         cursor.execute(_TAKEN, [first >> 32, first & _LOW, (first & _LOW) + 254])
         return int(cursor.fetchone()[0])
 
 
-def first_of(host: str) -> int:
-    """Return the key of a host's first place; the others follow it."""
-    return _HOSTS << 48 | _digest(host)
+def first_of(endpoint: str) -> int:
+    """Return the key of an endpoint's first place; the others follow it."""
+    return _HOSTS << 48 | _digest(endpoint)
+
+
+def first_of_connector(connector: str, endpoint: str) -> int:
+    """Return the key of the first place that a connector has at an endpoint; the others follow it."""
+    return _CONNECTORS << 48 | _digest(f"{connector} {endpoint}")
 
 
 async def give_back(connection: AsyncConnection[Any], slot: int) -> None:
     await connection.execute("SELECT pg_advisory_unlock(%s)", [slot])
 
 
-async def _take(connection: AsyncConnection[Any], first: int, limit: int, held: Collection[int] = ()) -> int | None:
+async def take_free(connection: AsyncConnection[Any], first: int, limit: int, held: Collection[int] = ()) -> int | None:
+    """Take the first of `limit` keys that is free; `held` are those that this session has."""
     cursor = await connection.execute(_TAKE, [first, first + limit - 1, list(held)])
     row = await cursor.fetchone()
     return row[0] if row else None
-
-
-class HostPlaces:
-    """The connections to hosts, so many to each at a time over all workers: the platform's, and each connector's."""
-
-    def __init__(self, connection: AsyncConnection[Any], per_host: int = PER_HOST) -> None:
-        self._connection = connection
-        self._per_host = per_host
-        self._held: set[int] = set()
-        self._turn = asyncio.Lock()
-
-    async def take(self, host: str, *, connector: str = "", limit: int = PER_HOST) -> tuple[int, ...] | None:
-        """Take a place at a host, also one of its connector's where that has fewer; None where there is none."""
-        own = [(_CONNECTORS << 48 | _digest(f"{connector} {host}"), limit)] if limit < self._per_host else []
-        places: list[int] = []
-        async with self._turn:
-            for first, most in [*own, (first_of(host), self._per_host)]:
-                place = await _take(self._connection, first, min(most, 255), self._held)
-                if place is None:
-                    await self._release(places)
-                    return None
-                self._held.add(place)
-                places.append(place)
-        return tuple(places)
-
-    async def give_back(self, places: Iterable[int]) -> None:
-        async with self._turn:
-            await self._release(places)
-
-    async def _release(self, places: Iterable[int]) -> None:
-        for place in places:
-            await give_back(self._connection, place)
-            self._held.discard(place)
 
 
 def _digest(text: str) -> int:

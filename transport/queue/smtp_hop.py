@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from transport.delivery.outcome import Outcome, OutgoingMessage, OutgoingRecipie
 from transport.dns.failures import DnsFailure
 from transport.queue.claim import Claim, ClaimedDelivery, ClaimedMessage, load_bodies
 from transport.queue.connector import Connector, load_connector
+from transport.queue.destinations import Place, floor_of, hurt_by, is_hurt
 from transport.queue.due import queues_with_work
 from transport.queue.hop import BATCH, INTERNAL, Hop, Stage
 from transport.queue.notices import MAX_RETURNED
@@ -36,7 +37,6 @@ logger = logging.getLogger(__name__)
 PROBE: Final = 10  # from a queue that failed last time: enough to see whether it works again
 LINGER: Final = 0.3  # seconds that a connection waits for more to send
 CHUNK: Final = 1024 * 1024  # octets of bodies in memory at a time
-CROWDED: Final = timedelta(milliseconds=500)  # until a queue is picked again whose host has connections enough
 HOPELESS_BATCH: Final = 10  # messages put off one after the other: the next hop itself is not willing
 
 
@@ -45,6 +45,8 @@ NOTHING: Final = Claim(UUID(int=0), ())
 
 class SmtpHop(Hop):
     _is_emptied = False  # the last claim got less than it asked for
+    _place: Place | None = None
+    _has_learnt = False
 
     @override
     async def take_turn(self) -> None:
@@ -56,26 +58,24 @@ class SmtpHop(Hop):
         if connector is None:
             await self._without_connector(batch)
             return
-        opened, places, since = None, None, time.monotonic()
+        opened, since = None, time.monotonic()
         try:
             endpoints = await connector.endpoints(self.queue.next_hop_domain, self.resolver)
-            places, is_crowded = await self._places_at(endpoints, connector)
-            if is_crowded:
-                await self.give_back()
-                await self.free(CROWDED)
+            if not await self._takes_place_at(endpoints, connector):
                 return
             opened = await open_connection(endpoints, connector.options(self.queue.next_hop_domain))
-            await self._works()
+            await self._works(f"{opened.endpoint.host} {opened.endpoint}")
             await self._converse(opened, connector, batch)
         except DnsFailure as failure:
             await self.fail_all(batch, verdict_of_dns(failure, connector.policies), connector.name, _since(since))
         except HopFailure as failure:
+            await self._learn_from(failure)
             await self.fail_all(batch, verdict_of_hop(failure, connector.policies), connector.name, _since(since))
         finally:
             if opened is not None:
                 await opened.quit()
-            if self.places is not None and places is not None:
-                await self.places.give_back(places)
+            if self.places is not None and self._place is not None:
+                await self.places.give_back(self._place)
 
     async def _connector(self) -> Connector | None:
         if self.queue.connector_id is None:
@@ -94,22 +94,50 @@ class SmtpHop(Hop):
         if not remaining.is_empty:
             await self.fail_all(remaining, INTERNAL)
 
-    async def _places_at(self, endpoints: list[Endpoint], connector: Connector) -> tuple[tuple[int, ...] | None, bool]:
-        """Take one of the connections to the host, the platform's and the connector's; or say that there is none."""
+    async def _takes_place_at(self, endpoints: list[Endpoint], connector: Connector) -> bool:
+        """Take one of the platform's connections to the host; where there is none, the queue comes back later."""
         if self.places is None or not endpoints:
-            return None, False
-        places = await self.places.take(
-            str(endpoints[0]), connector=str(connector.id), limit=connector.max_connections_per_host
-        )
-        return places, places is None
+            return True
+        endpoint = str(endpoints[0])
+        limit = connector.max_connections_per_host
+        self._place = await self.places.take(endpoint, self.more_work, connector=str(connector.id), limit=limit)
+        if self._place is None:
+            await self.give_back()
+            await self.free(self.places.pause(endpoint))
+        return self._place is not None
 
-    async def _works(self) -> None:
+    @property
+    def _is_crowded(self) -> bool:
+        return self.places is not None and self._place is not None and self.places.is_crowded(self._place.endpoint)
+
+    async def _learn_from(self, failure: HopFailure) -> None:
+        """Let fewer try at a time where nobody got through for want of strength."""
+        if self.places is None or self._place is None or not hurt_by(failure):
+            return
+        host = failure.attempts[0].endpoint.host
+        await self.places.shrink(self._place, host, failure.reason_code, floor_of(failure))
+
+    async def _learn(self, reports: list[Report], opened: SmtpConnection) -> None:
+        """Let more or fewer talk to the host at a time, by how it took what it was given; once a turn at most."""
+        if self.places is None or self._place is None or self._has_learnt:
+            return
+        if str(opened.endpoint) != self._place.endpoint:  # the place is at the first address, and another answered
+            return
+        verdicts = [result.verdict for report in reports for result in report.results]
+        if hurt := next((verdict for verdict in verdicts if is_hurt(verdict)), None):
+            await self.places.shrink(self._place, opened.endpoint.host, hurt.reason)
+            self._has_learnt = True
+        elif self.delivered:
+            await self.places.grow(self._place, opened.endpoint.host)
+            self._has_learnt = True
+
+    async def _works(self, host: str) -> None:
         """The connection stands: the queue is out of back-off, and others may help with it."""
         self.begin_sending()
         if self.queue.retry_count or self.queue.has_error:
-            await self.change_queue(QueueChange(self.queue.id, at=datetime.now(UTC)))
+            await self.change_queue(QueueChange(self.queue.id, at=datetime.now(UTC), connected_to=host))
         else:
-            await self.free()
+            await self.free(connected_to=host)
 
     async def _converse(self, opened: SmtpConnection, connector: Connector, batch: Claim) -> None:
         """Send batch after batch while there is something to send and the connection may be used."""
@@ -117,6 +145,7 @@ class SmtpHop(Hop):
         while True:
             reports = await self._send_batch(opened, connector, batch, left)
             left -= len(reports)
+            await self._learn(reports, opened)
             # What goes back is due at once: the queue's back-off must be known before.
             await self._judge(batch, reports, opened)
             await self.give_back()
@@ -131,7 +160,7 @@ class SmtpHop(Hop):
         batch = NOTHING
         if not self._is_emptied or await self._has_work():
             batch = await self._claim(limit)
-        deadline = time.monotonic() + LINGER
+        deadline = time.monotonic() + (0 if self._is_crowded else LINGER)
         while batch.is_empty and opened.is_usable and not self.is_over:
             self.stage = Stage.IDLE
             self.more_work.clear()
@@ -139,6 +168,8 @@ class SmtpHop(Hop):
                 async with asyncio.timeout(deadline - time.monotonic()):
                     await self.more_work.wait()
             except TimeoutError:
+                break
+            if self._is_crowded and not await self._has_work():
                 break
             batch = await self._claim(limit)
         self.stage = Stage.SENDING

@@ -13,8 +13,10 @@ from typing_extensions import override
 
 from postroom.operators.bases import MOST_FOUND, ReadOnlyAdmin
 from postroom.operators.configuration import addresses_named
+from postroom.operators.words import title_of
 from transport.models import (
     Delivery,
+    Destination,
     Heartbeat,
     MailboxBody,
     MailboxMessage,
@@ -27,6 +29,7 @@ from transport.models import (
     TrackingEvent,
 )
 from transport.queue.across import QueueFilter, figures
+from transport.queue.slots import PER_HOST
 from transport.tracking.across import search_all
 from transport.tracking.search import Filters
 
@@ -152,6 +155,23 @@ class QueueOperationAdmin(ReadOnlyAdmin[QueueOperation]):
     list_display = ["verb", "state", "operator_name", "queues", "messages", "tenants", "created_at", "finished_at"]
     list_filter = ["state", "verb"]
     search_fields = ["operator_name"]
+
+
+@admin.register(Destination)
+class DestinationAdmin(ReadOnlyAdmin[Destination]):
+    """Hosts that get another number of connections than one that nothing is known about, the fewest first."""
+
+    list_display = ["endpoint", "host", "connections", "of", "reduced_for", "reduced_at", "changed_at"]
+    search_fields = ["endpoint__startswith", "host__startswith"]
+    search_help_text = gettext_lazy("An address or a host's name, or its beginning.")
+
+    @admin.display(description=gettext_lazy("of"))
+    def of(self, row: Destination) -> int:
+        return PER_HOST
+
+    @admin.display(description=gettext_lazy("last reduced for"), ordering="reason")
+    def reduced_for(self, row: Destination) -> str:
+        return title_of(row.reason, f"{row.host} {row.endpoint}", row.host)
 
 
 @admin.register(PressureChange)

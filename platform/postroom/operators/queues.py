@@ -27,6 +27,7 @@ from transport.actions.queue import remove_message, resume_message, retry_messag
 from transport.models import Delivery, DeliveryType, Queue, QueueFigures, QueueOperation
 from transport.queue.across import QueueFilter, figures, grouped
 from transport.queue.figures import counted_at, refresh_if_cheap
+from transport.queue.listing import find_queue
 
 VIEWS: Final = (
     ("next_hop", gettext_lazy("by next hop")),
@@ -110,8 +111,14 @@ def messages_of(request: HttpRequest) -> HttpResponse:
         Told(row, title_of(row.last_error_reason, row.last_error_endpoint, row.recipient.rpartition("@")[2]))
         for row in page.rows
     ]
+    listed = find_queue(queue.tenant_id, queue.pk)
+    connections = listed.connections if listed else None
     context = {
         "title": queue.next_hop_domain,
+        "connections": connections,
+        "reduced_for": title_of(connections.reduced_for, connections.host, queue.next_hop_domain)
+        if connections
+        else "",
         "queue": queue,
         "figures": QueueFigures.objects.filter(pk=queue.pk).first(),
         "told": title_of(queue.last_error_reason, queue.last_error_endpoint, queue.next_hop_domain),

@@ -16,7 +16,8 @@ from tests.postroom.console.conftest import waiting
 from tests.transport.conftest import name_server
 from tests.transport.dns.stub import Fault, StubDns
 from transport.models import Delivery, Queue
-from transport.queue.slots import PER_HOST, first_of
+from transport.queue.destinations import INITIAL
+from transport.queue.slots import first_of
 
 __all__ = ["name_server", "waiting"]
 
@@ -93,11 +94,11 @@ def test_the_queue_that_it_would_wait_in_tells_how_it_stands(
 def test_a_full_host_makes_it_wait_and_how_full_is_the_operators_to_know(
     contoso: Contoso, api: Program, elsewhere: StubDns
 ) -> None:
-    assert way_of(api)["connection"] == {"address": "8.8.4.4", "limit": PER_HOST, "is_free": True}
+    assert way_of(api)["connection"] == {"address": "8.8.4.4", "limit": INITIAL, "is_free": True}
     first = first_of("8.8.4.4:25")
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(k) FROM generate_series(%s, %s) k", [first, first + PER_HOST - 1])
-    assert way_of(api)["connection"] == {"address": "8.8.4.4", "limit": PER_HOST, "is_free": False}
+        cursor.execute("SELECT pg_advisory_xact_lock(k) FROM generate_series(%s, %s) k", [first, first + INITIAL - 1])
+    assert way_of(api)["connection"] == {"address": "8.8.4.4", "limit": INITIAL, "is_free": False}
     assert way_of(api)["outlook"] == "waits"
 
 

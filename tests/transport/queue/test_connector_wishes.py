@@ -22,7 +22,7 @@ from tests.transport.workers import WITH_WORKERS, deliver, events_of, send
 from transport.actions.send_connectors import HostInput, SpaceInput, change_send_connector, create_send_connector
 from transport.models import Delivery, Queue, SendConnector, TrackingEvent
 from transport.queue.database import connect_flow
-from transport.queue.slots import HostPlaces
+from transport.queue.destinations import HostPlaces
 
 pytestmark = WITH_WORKERS
 ELSEWHERE = "x@elsewhere.example"
@@ -173,13 +173,13 @@ def test_wishes_that_make_no_sense_are_refused(contoso: Contoso, fields: dict[st
 def test_a_connector_has_no_more_connections_to_a_host_than_it_may(committed: None) -> None:
     async def take() -> list[int]:
         async with await connect_flow("test") as flow:
-            places = HostPlaces(flow, per_host=3)
+            places = HostPlaces(flow, most=3)
             taken = [await places.take("192.0.2.1", connector=name, limit=limit) for name, limit in asked]
             freed = taken[0]
             assert freed is not None
             await places.give_back(freed)
             taken.append(await places.take("192.0.2.1", connector="a", limit=1))
-            return [len(place) if place else 0 for place in taken]
+            return [0 if place is None else 1 if place.own is None else 2 for place in taken]
 
     asked = [("a", 1), ("a", 1), ("b", 3), ("b", 3), ("b", 3)]
     assert asyncio.run(take()) == [2, 0, 1, 1, 0, 2]

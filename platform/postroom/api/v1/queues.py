@@ -40,6 +40,14 @@ class PrioritiesSerializer(serializers.Serializer[Any]):
     low = serializers.IntegerField(help_text="Sent in bulk, to a list, to very many or in no hurry.")
 
 
+class ConnectionsSerializer(serializers.Serializer[Any]):
+    host = serializers.CharField(help_text="Name and address of the host that the queue was last connected to.")
+    allowed = serializers.IntegerField(help_text="Connections that it gets at a time now, from all of the platform.")
+    most = serializers.IntegerField()
+    reduced_for = serializers.CharField(help_text="The reason code for the last reduction.")
+    reduced_at = serializers.DateTimeField(allow_null=True)
+
+
 class QueueSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     identity = serializers.CharField(help_text="As Exchange would write it.")
@@ -51,6 +59,7 @@ class QueueSerializer(serializers.Serializer[Any]):
     message_count = serializers.IntegerField()
     is_counted_out = serializers.BooleanField(help_text="False: there are more than were counted.")
     priorities = PrioritiesSerializer(help_text="Recipients that wait, by priority.")
+    connections = ConnectionsSerializer(allow_null=True)
     retry_count = serializers.IntegerField()
     last_retry_at = serializers.DateTimeField(allow_null=True)
     next_retry_at = serializers.DateTimeField(allow_null=True)
