@@ -52,6 +52,11 @@ def transcripts(tenant_id: UUID, message_id: UUID) -> list[ProtocolTranscript]:
     return list(rows.order_by("id")[:MOST_TRANSCRIPTS])
 
 
+def protocol_log(tenant_id: UUID) -> QuerySet[ProtocolTranscript]:
+    """Return the transactions of the protocol log that brought this tenant's mail."""
+    return ProtocolTranscript.objects.filter(tenant_id=tenant_id)
+
+
 def transcripts_of_session(tenant_id: UUID, session_id: UUID) -> list[ProtocolTranscript]:
     """Return the tenant's own transactions of one session, in their order; raise Http404 where there are none."""
     rows = ProtocolTranscript.objects.filter(tenant_id=tenant_id, session_id=session_id)

@@ -185,6 +185,7 @@ TABLE: dict[str, str | list[str]] = {
     "api:receive-connector-list": "",
     "api:receive-connector-detail": "{receiveconnector}",
     "api:receive-connector-approve": "{receiveconnector}",
+    "api:receive-connector-log-in": "{receiveconnector}",
     "api:receive-connector-tests": "",
     "api:bulk-operation-list": "",
     "api:bulk-operation-detail": "{bulkoperation}",
@@ -211,6 +212,10 @@ TABLE: dict[str, str | list[str]] = {
     "api:message-list": "",
     "api:message-timeline": "{message}",
     "api:tracking-event-list": "",
+    "api:plan-list": "",
+    "api:plan-detail": "{tenant}",
+    "api:protocol-log-list": "",
+    "api:protocol-log-detail": "{protocoltranscript}",
     "api:suppression-list": "",
     "api:suppression-detail": "{suppressedaddress}",
     "api:api-key-list": "",
@@ -261,7 +266,7 @@ SAFE = {"GET", "HEAD", "OPTIONS"}
 # What an answer may be that names another tenant's thing: not for you, not there, not so.
 TURNED_AWAY = {400, 401, 403, 404, 405, 410}
 # What an operator's key does for all tenants, and not in one.
-OF_THE_PLATFORM = {key for key in TABLE if key.startswith("api:tenant-")}
+OF_THE_PLATFORM = {key for key in TABLE if key.startswith(("api:tenant-", "api:plan-"))}
 FOR_OPERATORS = OF_THE_PLATFORM | {
     "api:accepted-domain-suspend",
     "api:accepted-domain-resume",

@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
-from rest_framework import serializers
+from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from typing_extensions import override
 
 from postroom.api.permissions import IsOperator
-from postroom.api.viewsets import TENANT, ConfigurationViewSet
+from postroom.api.viewsets import DRY_RUN, IDEMPOTENCY, TENANT, ConfigurationViewSet
 from tenants.actions.actor import Actor
 from tenants.permissions import Permission
 from tenants.scope import operator_scope
@@ -24,6 +24,8 @@ from transport.actions.receive_connectors import (
     change_receive_connector,
     create_receive_connector,
     delete_receive_connector,
+    renew_relay_password,
+    withdraw_relay_password,
 )
 from transport.models import ReceiveConnector
 
@@ -47,10 +49,16 @@ class ReceiveConnectorSerializer(serializers.ModelSerializer[ReceiveConnector]):
         return row.approved_at is not None
 
 
+class LogInSerializer(serializers.Serializer[Any]):
+    user_name = serializers.CharField()
+    password = serializers.CharField()
+
+
 class ReceiveConnectorViewSet(ConfigurationViewSet[ReceiveConnector]):
     needs_to_read = Permission.VIEW
     needs_to_write = Permission.CONFIGURE
     serializer_class = ReceiveConnectorSerializer
+    seals_answers = True  # one of them holds a password
     queryset = ReceiveConnector.objects.none()
     filterset_fields = ("name", "enabled")
 
@@ -80,6 +88,27 @@ class ReceiveConnectorViewSet(ConfigurationViewSet[ReceiveConnector]):
     @override
     def perform_remove(self, row: ReceiveConnector) -> None:
         delete_receive_connector(actor=self.actor, connector=row)
+
+    @extend_schema(request=None, responses=LogInSerializer, parameters=[TENANT, DRY_RUN, IDEMPOTENCY])
+    @action(detail=True, methods=["post"], url_path="log-in")
+    def log_in(self, request: Request, pk: str) -> Response:
+        """Give the permission a log-in of its own, or a new password: it is in this answer and nowhere else."""
+        return self.written(self._renew_log_in)
+
+    @extend_schema(request=None, responses={204: None}, parameters=[TENANT, DRY_RUN])
+    @log_in.mapping.delete
+    def withdraw_log_in(self, request: Request, pk: str) -> Response:
+        """Take the log-in away; who uses it is a stranger with the next message."""
+        return self.written(self._withdraw_log_in)
+
+    def _renew_log_in(self) -> tuple[Any, int]:
+        row = self.get_object()
+        password = renew_relay_password(actor=self.actor, connector=row)
+        return {"user_name": row.user_name, "password": password}, status.HTTP_200_OK
+
+    def _withdraw_log_in(self) -> tuple[Any, int]:
+        withdraw_relay_password(actor=self.actor, connector=self.get_object())
+        return None, status.HTTP_204_NO_CONTENT
 
     @extend_schema(request=None, parameters=[TENANT])
     @action(detail=True, methods=["post"], permission_classes=[IsOperator])

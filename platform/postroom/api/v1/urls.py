@@ -18,6 +18,8 @@ from postroom.api.v1.mail_flow_checks import MailFlowCheckView
 from postroom.api.v1.mailboxes import MailboxViewSet
 from postroom.api.v1.members import MemberViewSet
 from postroom.api.v1.messages import MessageViewSet
+from postroom.api.v1.plans import PlanViewSet
+from postroom.api.v1.protocol_log import ProtocolLogViewSet
 from postroom.api.v1.queued_messages import QueuedMessageViewSet
 from postroom.api.v1.queues import QueueViewSet
 from postroom.api.v1.receive_connectors import ReceiveConnectorViewSet
@@ -31,6 +33,7 @@ from postroom.api.v1.usage import UsageView
 
 router = SimpleRouter()
 router.register("tenants", TenantViewSet, "tenant")
+router.register("plans", PlanViewSet, "plan")
 router.register("accepted-domains", AcceptedDomainViewSet, "accepted-domain")
 router.register("mailboxes", MailboxViewSet, "mailbox")
 router.register("mailboxes/(?P<mailbox>[^/]+)/app-passwords", AppPasswordViewSet, "app-password")
@@ -41,6 +44,7 @@ router.register("bulk-operations", BulkOperationViewSet, "bulk-operation")
 router.register("queued-messages", QueuedMessageViewSet, "queued-message")
 router.register("messages", MessageViewSet, "message")
 router.register("tracking-events", TrackingEventViewSet, "tracking-event")
+router.register("protocol-log", ProtocolLogViewSet, "protocol-log")
 router.register("suppressions", SuppressionViewSet, "suppression")
 router.register("members", MemberViewSet, "member")
 router.register("invitations", InvitationViewSet, "invitation")
