@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from transport.smtpd.connectors import Connector
+from transport.smtpd.shared import Shared
 from transport.smtpd.sources import source_of
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ TICK: Final = 1.0
 
 
 class Crowd:
-    def __init__(self) -> None:
+    def __init__(self, shared: Shared | None = None) -> None:
+        self._shared = shared
         self.sessions: set[Session] = set()
         self._by_connector: Counter[UUID] = Counter()
         self._by_source: Counter[tuple[UUID, str]] = Counter()
@@ -42,7 +44,9 @@ class Crowd:
             # A share of what is free: the fuller it gets, the less one source may take of the rest (reference §4).
             free = connector.max_connections - self._by_connector[connector.id]
             limit = min(limit, max(1, free * connector.percentage_per_source // 100))
-        return self._by_source[connector.id, source_of(address)] >= limit
+        key = (connector.id, source_of(address))
+        elsewhere = self._shared.connections_elsewhere(key) if self._shared is not None else 0
+        return self._by_source[key] + elsewhere >= limit
 
     def is_pressed(self, connector: Connector) -> bool:
         """Say whether the connector's places are taken, or all but a tenth."""
@@ -51,7 +55,10 @@ class Crowd:
 
     async def enter(self, session: Session, connector: Connector, address: str) -> bool:
         """Take a place; wait for one if there is none. False if none became free in time."""
-        self._by_source[connector.id, source_of(address)] += 1
+        key = (connector.id, source_of(address))
+        self._by_source[key] += 1
+        if self._shared is not None:
+            self._shared.enter(key)
         self.sessions.add(session)
         if self._by_connector[connector.id] < connector.max_connections:
             self._by_connector[connector.id] += 1
@@ -87,6 +94,8 @@ class Crowd:
         self._by_source[key] -= 1
         if not self._by_source[key]:
             del self._by_source[key]
+        if self._shared is not None:
+            self._shared.leave(key)
 
     async def _wait(self, connector: Connector) -> bool:
         waiting = self._waiting.setdefault(connector.id, deque())
@@ -109,6 +118,8 @@ class Crowd:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(TICK)
+            if self._shared is not None:
+                self._shared.tend()
             now = loop.time()
             pressed = {session.connector.id for session in self.sessions if self.is_pressed(session.connector)}
             for session in [*self.sessions]:

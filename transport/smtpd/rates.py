@@ -9,6 +9,7 @@ from uuid import UUID
 
 from transport.routing.envelope import Client
 from transport.smtpd.connectors import Connector
+from transport.smtpd.shared import Shared
 from transport.smtpd.sources import source_of
 
 MINUTE: Final = 60.0
@@ -24,22 +25,28 @@ class _Window:
 
 
 class Rates:
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], shared: Shared | None = None) -> None:
         self._clock = clock
+        self._shared = shared
         self._windows: dict[Key, _Window] = {}
 
     def allows(self, connector: Connector, client: Client, relay: Connector | None = None) -> bool:
         """Count a message that begins; say whether it is within the listener's limit, and the relay permission's."""
-        windows: list[tuple[_Window, int]] = []
+        limits: list[tuple[Key, int]] = []
         if (limit := connector.message_rate_limit) is not None:
-            windows += [(self._window(key), limit) for key in _keys(connector, client)]
+            limits += [(key, limit) for key in _keys(connector, client)]
         if relay is not None and (limit := relay.message_rate_limit) is not None:
-            windows.append((self._window((relay.id, "")), limit))
-        if any(window.count >= limit for window, limit in windows):
+            limits.append(((relay.id, ""), limit))
+        if any(self._window(key).count + self._elsewhere(key) >= limit for key, limit in limits):
             return False
-        for window, _limit in windows:
-            window.count += 1
+        for key, _limit in limits:
+            self._window(key).count += 1
+            if self._shared is not None:
+                self._shared.take_message(key)
         return True
+
+    def _elsewhere(self, key: Key) -> int:
+        return self._shared.messages_elsewhere(key) if self._shared is not None else 0
 
     def _window(self, key: Key) -> _Window:
         now = self._clock()

@@ -29,6 +29,7 @@ from transport.smtpd.link import Connection, Link
 from transport.smtpd.memory import Memory
 from transport.smtpd.rates import Rates
 from transport.smtpd.refusals import Refusals
+from transport.smtpd.shared import Shared
 from transport.smtpd.tally import Tally
 from transport.smtpd.wakeup import WakeUp
 from transport.smtpd.writer import Writer
@@ -63,9 +64,10 @@ class Service:
         self.ledger = Ledger()
         self.pressure = pressure or _pressure_of_this_machine()
         self.large = asyncio.Semaphore(LARGE_AT_ONCE)
-        self.crowd = Crowd()
+        self.shared = Shared.from_settings(time.time)
+        self.crowd = Crowd(self.shared)
         self.memory = Memory()
-        self.rates = Rates(time.monotonic)
+        self.rates = Rates(time.monotonic, self.shared)
         self.proxies = [AddressRange.parse(network) for network in settings.POSTROOM_PROXY_NETWORKS]
         self.xclients = [AddressRange.parse(network) for network in settings.POSTROOM_XCLIENT_NETWORKS]
         self.is_stopping = False
@@ -92,6 +94,8 @@ class Service:
 
     async def close(self) -> None:
         self.wakeup.close()
+        if self.shared is not None:
+            self.shared.close()
         self.authenticator.close()
         await self.look_ups.close()
         await self.writer.close()
