@@ -21,6 +21,7 @@ from transport.queue.listing import ListedQueue
 
 SPAN: Final = timedelta(minutes=1)
 MOST: Final = 20_000  # events; where there are more, the rates are those of the latest
+BACKING_UP: Final = -0.1
 
 _CAME: Final = "SELECT queue_id, count(*) FROM transport_delivery WHERE tenant_id = %s AND id >= %s GROUP BY queue_id"
 _LEFT: Final = f"""
@@ -46,6 +47,11 @@ class Rate:
     @property
     def velocity(self) -> float:
         return round(self.outgoing - self.incoming, 2)
+
+    @property
+    def is_backing_up(self) -> bool:
+        """Return whether clearly more comes than goes; of tiny rates velocity says nothing."""
+        return self.velocity <= BACKING_UP
 
     def __bool__(self) -> bool:
         return bool(self.incoming or self.outgoing)

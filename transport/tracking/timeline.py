@@ -50,6 +50,7 @@ class Entry:
     is_current: bool = False
     state: str = ""
     queue_id: UUID | None = None
+    is_redirected: bool = False
     detail: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -80,6 +81,7 @@ class Entry:
             "is_current": self.is_current,
             "state": self.state,
             "queue_id": str(self.queue_id) if self.queue_id else None,
+            "is_redirected": self.is_redirected,
             "detail": dict(self.detail),
         }
 
@@ -168,6 +170,7 @@ def _waiting(rows: Sequence[Delivery], message: Message | None) -> Entry:
         is_current=True,
         state=row.pending or row.state,
         queue_id=row.queue_id,
+        is_redirected=row.is_redirected,
     )
 
 

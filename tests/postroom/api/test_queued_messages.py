@@ -73,6 +73,7 @@ def test_a_message_is_redirected_and_comes_back(contoso: Contoso, api: Program) 
     (entry,) = api.get("queued-messages/").json()["results"]
     moved = api.post(f"queued-messages/{entry['id']}/redirect/", {"smart_host": "relay.fabrikam.example"})
     assert (moved.status_code, moved.json()["next_hop_domain"]) == (200, "relay.fabrikam.example")
+    assert moved.json()["recipients"][0]["redirected"]
     again = api.post(f"queues/{moved.json()['queue_id']}/redirect/", {"smart_host": "[192.0.2.9]:587"})
     assert again.status_code == 400, "reserved for documentation: nobody is made to connect there"
     assert api.post(f"queued-messages/{moved.json()['id']}/undo-redirect/").status_code == 200

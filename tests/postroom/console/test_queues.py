@@ -115,6 +115,9 @@ def test_a_message_is_redirected_and_the_page_offers_the_way_back(
         text = page(as_alice.get(where))
         assert undo in text
         assert "redirected" in text
+    Delivery.objects.update(state="retry", last_error_reason="peer.greylist")
+    text = page(as_alice.get(f"/tracking/{waiting.message_id}/"))
+    assert undo in text, "also where an error says more than that it was redirected"
     page(as_alice.post(undo, follow=True))
     assert not Delivery.objects.get().is_redirected
 

@@ -40,6 +40,8 @@ PAGE: Final = 100  # messages
 class QueuedRecipientSerializer(serializers.Serializer[Any]):
     recipient = serializers.CharField()
     status = serializers.ChoiceField(source="state", choices=Delivery.State.choices)
+    pending = serializers.CharField(help_text="What was asked for while it was being sent: suspend, remove …")
+    redirected = serializers.BooleanField(help_text="An administrator sent it this way.")
     attempts = serializers.IntegerField()
     next_attempt_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField()
@@ -221,6 +223,8 @@ def _recipient(row: Delivery, configuration: Configuration) -> dict[str, Any]:
     return {
         "recipient": row.recipient,
         "status": row.state,
+        "pending": row.pending,
+        "redirected": row.is_redirected,
         "attempts": row.attempts,
         "next_attempt_at": row.next_attempt_at,
         "expires_at": row.expires_at,
