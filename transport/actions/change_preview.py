@@ -44,6 +44,7 @@ _DNS: Final = _("send connector “{connector}”, to the mail hosts of {hop}")
 _ANY_DNS: Final = _("send connector “{connector}”, to the recipient's own mail hosts")
 _SMART_HOSTS: Final = _("send connector “{connector}”, to {hop}")
 _UNREACHABLE: Final = _("waits as unreachable: {why}")
+_THE_DOMAIN: Final = _("the recipient's domain")
 _REFUSED: Final = _("is refused: {reply}")
 _ELSEWHERE: Final = _("another organisation here")
 # Sender, recipient, size, incoming, a notice: what a route depends on.
@@ -79,11 +80,13 @@ class Fate:
     address: str = ""
     reason_code: str = ""
     reply: str = ""
+    facts: tuple[tuple[str, str], ...] = ()  # what the reason's words are filled with
     key: tuple[object, ...] = ()  # what makes it another way
 
     def text(self, translate: Translate = gettext_noop) -> str:
         """Return it for a person."""
-        why = explain(self.reason_code, translate=translate).title if self.kind == "unreachable" else ""
+        about = {"domain": translate(_THE_DOMAIN), **dict(self.facts)}
+        why = explain(self.reason_code, translate=translate, **about).title if self.kind == "unreachable" else ""
         facts = {"hop": self.hop, "connector": self.connector, "address": self.address, "reply": self.reply}
         return fill(translate(self.template), {**facts, "why": why})
 
@@ -270,7 +273,8 @@ def _fate(routing: Routing, tenant_id: UUID, own: TenantSnapshot | None) -> Fate
         return Fate("mailbox", _MAILBOX, address=one.address, key=("mailbox", one.mailbox_id))
     if hop.delivery_type is DeliveryType.UNREACHABLE:
         code = one.reason_code or ""
-        return Fate("unreachable", _UNREACHABLE, reason_code=code, key=("unreachable", code))
+        facts = tuple((name, str(one.facts[name])) for name in ("domain", "connector") if name in one.facts)
+        return Fate("unreachable", _UNREACHABLE, reason_code=code, facts=facts, key=("unreachable", code))
     name = next((each.name for each in own.connectors if each.id == hop.connector_id), "") if own else ""
     template = _DNS if hop.delivery_type is DeliveryType.DNS_CONNECTOR else _SMART_HOSTS
     return Fate("connector", template, hop.domain, name, key=(hop.domain, hop.connector_id))
@@ -291,4 +295,5 @@ def _grouped(turns: Sequence[Turn]) -> tuple[tuple[Fate, Fate, int], ...]:
 def _in_short(fate: Fate) -> Fate:
     short = {_MAILBOX: _A_MAILBOX, _DNS: _ANY_DNS}.get(fate.template, fate.template)
     hop = "" if short == _ANY_DNS else fate.hop
-    return replace(fate, template=short, hop=hop, address="", key=())
+    facts = tuple(fact for fact in fate.facts if fact[0] != "domain")
+    return replace(fate, template=short, hop=hop, address="", facts=facts, key=())

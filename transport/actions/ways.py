@@ -23,7 +23,7 @@ from transport.models import Queue, SendConnector, queue_id_for
 from transport.queue.allowance import allowed_now
 from transport.queue.connector import Connector, load_connector_now
 from transport.queue.listing import ListedQueue, QueueError, find_queue
-from transport.queue.slots import places_taken
+from transport.queue.slots import PER_HOST, places_taken
 from transport.routing.reasons import Explanation, explain
 from transport.routing.result import NextHop
 from transport.routing.wording import Translate, gettext_noop
@@ -36,6 +36,8 @@ TLS: Final[Mapping[str, str]] = {
     TlsMode.NONE: _("Never: the connector's setting."),
     TlsMode.OPPORTUNISTIC: _("When the peer offers it: the connector's setting."),
     TlsMode.REQUIRED: _("Always; without it the message waits: the connector's setting."),
+    "certificate_validation": _("Always, with a certificate that is valid: the connector's setting."),
+    "domain_validation": _("Always, with a certificate that is valid for the name: the connector's setting."),
 }
 _PEER: Final = _("What the peer says to this sender and recipient shows only when it is asked.")
 _OFFER: Final = _("Whether the peer offers TLS shows only when it is connected to.")
@@ -258,4 +260,9 @@ def _with_place(way: Way) -> Way:
     # A delivery takes its place at the first address, whichever of them answers in the end.
     first = way.hosts[0].addresses[0]
     endpoint = str(Endpoint(way.hosts[0].name, first.address, first.port))
-    return replace(way, place=Place(first.address, allowed_now(endpoint), places_taken(endpoint)))
+    place = Place(first.address, allowed_now(endpoint), places_taken(endpoint))
+    if way.connector is not None and (own := way.connector.max_connections_per_host) < PER_HOST:
+        # The connector has fewer of its own: what is short of the two counts.
+        of_connector = Place(first.address, own, places_taken(endpoint, str(way.connector.id)))
+        place = min(place, of_connector, key=lambda each: each.limit - each.taken)
+    return replace(way, place=place)

@@ -41,10 +41,10 @@ async def take_drain_slot(connection: AsyncConnection[Any], limit: int) -> int |
     return await take_free(connection, _DRAINS << 48, limit)
 
 
-def places_taken(endpoint: str) -> int:
-    """Return how many connections the platform has to an endpoint (`address:port`) now, by Django's connection."""
+def places_taken(endpoint: str, connector: str = "") -> int:
+    """Return how many connections the platform, or a connector, has to `address:port` now, by Django's connection."""
+    first = first_of_connector(connector, endpoint) if connector else first_of(endpoint)
     with django_connection.cursor() as cursor:
-        first = first_of(endpoint)
         cursor.execute(_TAKEN, [first >> 32, first & _LOW, (first & _LOW) + 254])
         return int(cursor.fetchone()[0])
 

@@ -15,9 +15,9 @@ from tests.postroom.api.conftest import Program, program_of
 from tests.postroom.console.conftest import waiting
 from tests.transport.conftest import name_server
 from tests.transport.dns.stub import Fault, StubDns
-from transport.models import Delivery, Queue
+from transport.models import Delivery, Queue, SendConnector
 from transport.queue.destinations import INITIAL
-from transport.queue.slots import first_of
+from transport.queue.slots import first_of, first_of_connector
 
 __all__ = ["name_server", "waiting"]
 
@@ -100,6 +100,18 @@ def test_a_full_host_makes_it_wait_and_how_full_is_the_operators_to_know(
         cursor.execute("SELECT pg_advisory_xact_lock(k) FROM generate_series(%s, %s) k", [first, first + INITIAL - 1])
     assert way_of(api)["connection"] == {"address": "8.8.4.4", "limit": INITIAL, "is_free": False}
     assert way_of(api)["outlook"] == "waits"
+
+
+def test_a_connector_with_fewer_connections_of_its_own_waits_sooner(
+    contoso: Contoso, api: Program, elsewhere: StubDns
+) -> None:
+    row = SendConnector.objects.get(name="Internet")
+    SendConnector.objects.filter(pk=row.pk).update(max_connections_per_host=1, tls="certificate_validation")
+    assert way_of(api)["connection"] == {"address": "8.8.4.4", "limit": 1, "is_free": True}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [first_of_connector(str(row.pk), "8.8.4.4:25")])
+    way = way_of(api)
+    assert (way["connection"]["is_free"], way["outlook"], way["tls"]) == (False, "waits", "certificate_validation")
 
 
 def test_a_log_in_decides_who_hands_it_in(api: Program, contoso: Contoso, elsewhere: StubDns) -> None:
