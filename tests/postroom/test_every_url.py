@@ -197,6 +197,7 @@ TABLE: dict[str, str | list[str]] = {
     "api:queue-resubmit": "{queue}",
     "api:queue-resume": "{queue}",
     "api:queue-retry": "{queue}",
+    "api:queue-share": "",
     "api:queue-suspend": "{queue}",
     "api:queue-undo-redirect": "{queue}",
     "api:queued-message-list": "",

@@ -27,6 +27,7 @@ class RollUp(models.Model):
     mark = models.UUIDField(null=True)  # the last tracking event that is counted
     at = models.DateTimeField(null=True)
     milliseconds = models.PositiveIntegerField(default=0)
+    detail = models.JSONField(default=dict, db_default={})  # sums over all that was rolled up
 
     class Meta:
         verbose_name = _("roll-up")

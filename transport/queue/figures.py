@@ -12,6 +12,7 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.utils import timezone
 
+from tenants.limits import JOIN_PLAN
 from transport.models import RollUp
 
 NAME: Final = "queues"
@@ -107,6 +108,18 @@ _REFRESH: Final = _COUNT.format(
 )
 
 
+# Who has mail to send now, with what weight, and in how many queues something is ready.
+_LOAD: Final = f"""
+SELECT count(*), coalesce(sum(weight), 0), coalesce(sum(queues), 0) FROM (
+  SELECT coalesce(max(p.weight), 1) AS weight, count(*) FILTER (WHERE f.ready > 0) AS queues
+  FROM transport_queuefigures f
+  JOIN tenants_tenant t ON t.id = f.tenant_id AND t.status = 'active'
+  {JOIN_PLAN}
+  WHERE f.ready + f.active > 0 AND NOT f.suspended GROUP BY f.tenant_id
+) AS sharing
+"""  # noqa: S608 - built from constants
+
+
 def refresh_if_due() -> bool:
     """Count anew if the figures are older than counting is dear. Return whether it was done."""
     return _refresh(lambda row: is_due(row))
@@ -132,9 +145,11 @@ def _refresh(wanted: Any) -> bool:
         started = time.monotonic()
         with connection.cursor() as cursor:
             cursor.execute(_REFRESH)
+            cursor.execute(_LOAD)
+            row.detail = dict(zip(("tenants", "weights", "queues"), map(int, cursor.fetchone()), strict=True))
         row.milliseconds = round((time.monotonic() - started) * 1000)
         row.at = timezone.now()
-        row.save(update_fields=["milliseconds", "at"])
+        row.save(update_fields=["milliseconds", "at", "detail"])
         return True
 
 

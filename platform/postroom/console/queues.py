@@ -22,6 +22,7 @@ from postroom.console.requests import ConsoleRequest, actor_of, needs, redirect_
 from postroom.explain import explain, explain_problem
 from postroom.paging import paginate, paginate_items
 from tenants.access import one
+from tenants.models import Tenant
 from tenants.permissions import Permission
 from tenants.problems import Problem
 from transport.access import deliveries, queues
@@ -43,6 +44,7 @@ from transport.models import BulkOperation, Delivery, Queue
 from transport.queue.configuration import Configuration
 from transport.queue.listing import ListedQueue, find_queue, list_queues
 from transport.queue.rates import Rate, Rates, rates
+from transport.queue.share import share_of
 from transport.routing.reasons import Action, Explanation, Fix
 from transport.tracking.timeline import facts_of_waiting, waiting_reason
 
@@ -104,6 +106,7 @@ def index(request: ConsoleRequest) -> HttpResponse:
     rows = [Row(queue, explained(queue), known.of(queue)) for queue in page.rows]
     verbs = OFFERED[BulkOperation.Over.QUEUES]
     context = {"page": page, "rows": rows, "form": form, "filters": filters, "verbs": verbs}
+    context["share"] = share_of(Tenant.objects.get(pk=tenant_id))
     return render(request, "console/queues/index.html", context)
 
 

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from uuid import UUID
 
+from django.test import Client
+from django.urls import reverse
+
 from tenants.actions.actor import SYSTEM
 from tenants.actions.plans import create_plan
 from tenants.models import Tenant
 from tests import factories
+from tests.conftest import Contoso
 from tests.expect import refused
+from tests.postroom.api.conftest import program_of
 from tests.transport.workers import WITH_WORKERS, send, with_flow
+from transport.queue import figures
 from transport.queue.due import pick_queues
+from transport.queue.share import share_of
 
 pytestmark = WITH_WORKERS
 
@@ -44,3 +51,24 @@ def test_a_weight_is_a_number_from_one_to_a_hundred() -> None:
     for weight in (0, 101):
         with refused("plan.invalid_weight"):
             create_plan(actor=SYSTEM, name="Odd", weight=weight)
+
+
+def test_a_tenant_is_told_its_share_and_how_many_turns_come_before_its_own() -> None:
+    heavy, light = tenant_with_queues("heavy", 12, weight=3), tenant_with_queues("light", 4)
+    figures.refresh_if_due()
+    told = share_of(heavy)
+    assert (told.weight, told.percent, told.others, told.turns_before, told.waiting) == (3, 75, 1, 1, 12)
+    told = share_of(light)
+    assert (told.weight, told.percent, told.others, told.turns_before, told.waiting) == (1, 25, 1, 3, 4)
+    idle = share_of(factories.make_tenant("idle"))
+    assert (idle.percent, idle.others, idle.turns_before, idle.waiting) == (20, 2, 4, 0)
+
+
+def test_the_share_is_on_the_page_of_queues_and_in_the_api(contoso: Contoso, as_alice: Client) -> None:
+    factories.make_send_connector(contoso.tenant)
+    send(contoso.alice_mailbox, "x@elsewhere.example")
+    tenant_with_queues("heavy", 12, weight=3)
+    figures.refresh_if_due()
+    assert "Your share of the workers now: 25 %" in as_alice.get(reverse("console:queues")).content.decode()
+    answer = program_of(contoso.tenant).get("queues/share/").json()
+    assert (answer["percent"], answer["others"], answer["turns_before"], answer["waiting"]) == (25, 1, 3, 1)

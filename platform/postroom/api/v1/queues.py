@@ -23,6 +23,7 @@ from postroom.api.scoped import ScopedView
 from postroom.api.v1.last_errors import LastErrorSerializer, last_error
 from postroom.api.viewsets import TENANT
 from tenants.access import one
+from tenants.models import Tenant
 from tenants.permissions import Permission
 from transport.access import queues
 from transport.actions.queue import resubmit_queue, resume_queue, retry_queue, suspend_queue
@@ -31,6 +32,7 @@ from transport.models import Queue
 from transport.queue.filters import MessageFilters, QueueFilters
 from transport.queue.listing import ListedQueue, find_queue, list_queues
 from transport.queue.rates import Rate, Rates, rates
+from transport.queue.share import share_of
 
 PAGE = 100
 
@@ -87,6 +89,16 @@ class QueueSerializer(serializers.Serializer[Any]):
         return last_error(row.last_error, row.reason_facts)
 
 
+class ShareSerializer(serializers.Serializer[Any]):
+    weight = serializers.IntegerField(help_text="Of the tenant's plan.")
+    percent = serializers.IntegerField(help_text="Of the workers' turns: now, or if something were sent now.")
+    others = serializers.IntegerField(help_text="Further tenants that have mail to send now.")
+    turns_before = serializers.IntegerField(help_text="Turns of theirs, at most, before this tenant's next one.")
+    waiting = serializers.IntegerField(help_text="This tenant's recipients that are ready to leave.")
+    running = serializers.IntegerField(help_text="This tenant's queues that are being worked off.")
+    counted_at = serializers.DateTimeField(allow_null=True)
+
+
 def filter_parameters(filters: type[QueueFilters | MessageFilters]) -> list[OpenApiParameter]:
     """Return the filters as parameters of a list."""
     return [OpenApiParameter(each.name, str) for each in fields(filters)]
@@ -134,6 +146,12 @@ class QueueViewSet(ScopedView, ViewSet):  # type: ignore[misc]  # the mixin's as
     @extend_schema(parameters=[TENANT], responses=QueueSerializer)
     def retrieve(self, request: Request, pk: str) -> Response:
         return self._shown(self._listed(pk))
+
+    @extend_schema(parameters=[TENANT], responses=ShareSerializer)
+    @action(detail=False, methods=["get"])
+    def share(self, request: Request) -> Response:
+        """The tenant's share of the workers at this moment, and who comes before it."""
+        return Response(ShareSerializer(share_of(Tenant.objects.get(pk=self.tenant_id))).data)
 
     @extend_schema(request=None, parameters=[TENANT], responses=QueueSerializer)
     @action(detail=True, methods=["post"])
