@@ -164,6 +164,14 @@ def console_pages() -> Iterator[tuple[str, str]]:
     for name in ("overview", "queues", "tracking", "accepted-domains", "mailboxes", "send-connectors", "audit"):
         yield f"console: {name}", reverse(f"console:{name}")
     yield "console: a queue", reverse("console:queue", args=[queue.pk if queue else ""])
+    for name, query in (
+        ("queues", "status=retry&older_than=1h"),
+        ("queue-messages", ""),
+        ("queue-messages", "recipient=@x1.example&state=retry"),
+        ("queue-messages", "subject=nothing+like+this"),
+        ("queue-operations", ""),
+    ):
+        yield f"console: {name} {query}".strip(), f"{reverse(f'console:{name}')}?{query}"
     yield "console: search sender", reverse("console:tracking") + "?sender=person0@d1.bench.example&period=30d"
     yield "console: search subject", reverse("console:tracking") + "?subject=invoice+77&period=30d"
 

@@ -69,6 +69,15 @@ async def reroute_tenant(connection: AsyncConnection[Any], tenant_id: UUID) -> i
         looked_at += await reroute_whole_queue(connection, queue_id)
     for queue_id in await _moved_queues(connection, tenant_id, version):
         looked_at += await _reroute_queue(connection, queue_id, version)
+    return looked_at
+
+
+async def reroute_marked(connection: AsyncConnection[Any], tenant_id: UUID) -> int:
+    """Route again what an administrator asked to have routed again. Return how many deliveries were looked at.
+
+    It reads all that waits of the tenant, so it is for who asks, and not for each change of configuration.
+    """
+    looked_at = await reroute_tenant(connection, tenant_id)
     for queue_id in await _marked_queues(connection, tenant_id):
         looked_at += await _reroute_queue(connection, queue_id, FIRST_VERSION)
     return looked_at

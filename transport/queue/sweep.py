@@ -24,6 +24,7 @@ from transport.queue.reconfigure import (
     adopt_orphans,
     connectorless_queues,
     outdated_tenants,
+    reroute_marked,
     reroute_tenant,
     reroute_whole_queue,
 )
@@ -59,7 +60,7 @@ def reroute_once(tenant_id: UUID) -> int:
     version = Tenant.objects.filter(pk=tenant_id).values_list("config_version", flat=True).first()
     if version is None or _routed_by.get(tenant_id) == version:
         return 0
-    looked_at = asyncio.run(_reroute(tenant_id))
+    looked_at = asyncio.run(_reroute(tenant_id, reroute_tenant))
     if len(_routed_by) >= REMEMBERED:
         _routed_by.clear()
     _routed_by[tenant_id] = version
@@ -68,7 +69,7 @@ def reroute_once(tenant_id: UUID) -> int:
 
 def route_again_once(tenant_id: UUID) -> int:
     """Route again what somebody asked to have routed again, whatever version routed it last."""
-    return asyncio.run(_reroute(tenant_id))
+    return asyncio.run(_reroute(tenant_id, reroute_marked))
 
 
 def release_once() -> int:
@@ -110,9 +111,9 @@ def _tell_of_limits() -> None:
         close_old_connections()
 
 
-async def _reroute(tenant_id: UUID) -> int:
+async def _reroute(tenant_id: UUID, step: Callable[[AsyncConnection[Any], UUID], Awaitable[int]]) -> int:
     async with await connect_flow("postroom reroute") as connection:
-        looked_at = await reroute_tenant(connection, tenant_id)
+        looked_at = await step(connection, tenant_id)
         if await has_due_work(connection):
             wake(DELIVER_TASK)
     return looked_at

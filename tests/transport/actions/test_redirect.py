@@ -17,6 +17,7 @@ from transport.actions.redirect import Target, find_target, redirect_message, re
 from transport.actions.send_connectors import change_send_connector, delete_send_connector
 from transport.models import Delivery, Message, Queue, SendConnector, TrackingEvent
 from transport.queue.reconfigure import reroute_tenant
+from transport.queue.sweep import route_again_once
 from transport.tracking.timeline import timeline
 
 pytestmark = WITH_WORKERS
@@ -113,7 +114,7 @@ def test_a_redirection_is_taken_back(contoso: Contoso, message: Message, peer: S
     if suspended:
         suspend_message(actor=SYSTEM, message=message)
     assert undo_redirect(actor=SYSTEM, message=message) == 1
-    with_flow(reroute_tenant, contoso.tenant.pk)
+    route_again_once(contoso.tenant.pk)
     delivery = Delivery.objects.get()
     assert not delivery.is_redirected
     assert delivery.state == ("suspended" if suspended else "unreachable")
