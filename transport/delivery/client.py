@@ -14,7 +14,7 @@ from typing import Self
 from transport.delivery.chunking import CHUNKING, UNKNOWN_COMMAND, avoid_chunks, may_chunk
 from transport.delivery.classify import classify
 from transport.delivery.commands import DATA, QUIT, RSET, Extensions
-from transport.delivery.options import Endpoint, HopOptions
+from transport.delivery.options import Endpoint, HopOptions, TlsVerify
 from transport.delivery.outcome import Outcome, OutgoingMessage, Phase, RecipientOutcome, TlsFacts
 from transport.delivery.transaction import END_OF_DATA, NO_FINAL_REPLY, Transaction
 from transport.delivery.transcript import Stage, TranscriptLine
@@ -40,6 +40,12 @@ class SmtpConnection:
         self._needs_reset = False
         self._is_usable = True
         self._envelope_deadline = 0.0
+
+    @property
+    def keeps_tls(self) -> bool:
+        """Whether a message that requires TLS may go here (RFC 8689 4.2.1): a proven name, and the same promise."""
+        is_proven = self.tls is not None and self._options.tls.verify is TlsVerify.DOMAIN
+        return is_proven and "REQUIRETLS" in self.extensions
 
     @property
     def is_usable(self) -> bool:
@@ -125,7 +131,7 @@ class SmtpConnection:
 
     def _begin(self, message: OutgoingMessage) -> Transaction:
         transaction = Transaction(message, self.endpoint, self.tls)
-        transaction.refuse_unsendable(self.extensions, self._options.refuse_8bit_to_7bit)
+        transaction.refuse_unsendable(self.extensions, self._options.refuse_8bit_to_7bit, keeps_tls=self.keeps_tls)
         if transaction.open:
             may_have_chunks = self._options.chunking and not self._options.lmtp and may_chunk(str(self.endpoint))
             transaction.prepare(self.extensions, chunked=may_have_chunks and "CHUNKING" in self.extensions)

@@ -85,6 +85,8 @@ def mail_command(message: OutgoingMessage, size: int, extensions: Extensions) ->
         parts.append(" SMTPUTF8")
     elif not sender.isascii():
         sender = without_u_label(sender)
+    if message.require_tls:
+        parts.append(" REQUIRETLS")
     if "DSN" in extensions:
         parts.append(_parameter("RET", message.ret) + _parameter("ENVID", message.envid))
     return f"MAIL FROM:<{sender}>{''.join(parts)}\r\n".encode()

@@ -53,6 +53,7 @@ class OutgoingMessage:
     smtputf8: bool = False
     envid: str | None = None
     ret: str | None = None
+    require_tls: bool = False  # RFC 8689
 
 
 @dataclass(frozen=True, slots=True)

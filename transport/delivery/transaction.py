@@ -31,6 +31,7 @@ from transport.message.reply import Reply
 END_OF_DATA = b".\r\n"
 NUL_IN_CONTENT = Reply(554, "5.6.0", "The message contains NUL characters, which may not be sent")
 NO_8BIT = Reply(554, "5.6.3", "The message has 8-bit content and the next hop takes only 7-bit content")
+NO_REQUIRETLS = Reply(550, "5.7.30", "REQUIRETLS support required, which the next hop does not have")
 NO_SMTPUTF8 = Reply(553, "5.6.7", "The message needs SMTPUTF8, which the next hop does not offer")
 BAD_SENDER = Reply(553, "5.1.7", "The sender address cannot be written as an SMTP path")
 BAD_RECIPIENT = Reply(553, "5.1.3", "The recipient address cannot be written as an SMTP path")
@@ -136,7 +137,7 @@ class Transaction:
         else:
             self.settle_open(reply, phase)
 
-    def refuse_unsendable(self, extensions: Extensions, refuse_8bit: bool) -> None:
+    def refuse_unsendable(self, extensions: Extensions, refuse_8bit: bool, *, keeps_tls: bool = False) -> None:
         """Settle what this peer cannot take, before it is asked."""
         message = self.message
         size, limit = len(message.content), extensions.max_size
@@ -147,6 +148,8 @@ class Transaction:
                 552, "5.3.4", f"Message size of {size} bytes exceeds the next hop's limit of {limit} bytes"
             )
             self.settle_open(too_large, Phase.MAIL, "peer.too_large")
+        elif message.require_tls and not keeps_tls:
+            self.settle_open(NO_REQUIRETLS, Phase.MAIL, "peer.no_requiretls")
         elif message.sender and not is_sendable_path(message.sender):
             self.settle_open(BAD_SENDER, Phase.MAIL, "message.bad_sender")
         elif "SMTPUTF8" not in extensions and needs_smtputf8(message):

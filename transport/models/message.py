@@ -47,6 +47,8 @@ class Message(MachineOwned):
     is_8bit = models.BooleanField(default=False)
     smtputf8 = models.BooleanField(default=False)
     auto_submitted = models.BooleanField(default=False)
+    # RFC 8689: to next hops alone that are encrypted, prove who they are, and promise the same.
+    require_tls = models.BooleanField(_("requires TLS"), default=False, db_default=False)
     envid = models.TextField(blank=True)
     ret = models.TextField(blank=True)
     received_at = models.DateTimeField(_("received"))

@@ -65,6 +65,7 @@ class ClaimedMessage:
     envid: str
     ret: str
     received_at: datetime
+    require_tls: bool
     deliveries: tuple[ClaimedDelivery, ...]
 
     @property
@@ -134,7 +135,7 @@ SELECT d.id, d.recipient, d.original_recipient, d.notify, d.mailbox_id, d.attemp
   d.created_at, d.expires_at, d.queue_id, d.pending, d.was, {_HOLDER}, coalesce(d.redirected_to = d.queue_id, false),
   m.id, m.tenant_id, m.sender, m.internet_message_id, m.from_header, m.subject, m.size, m.origin, m.incoming,
   host(m.client_address), m.mailbox_id, m.is_8bit, m.smtputf8, m.auto_submitted, m.envid, m.ret, m.received_at,
-  t.config_version, t.retry_schedule
+  m.require_tls, t.config_version, t.retry_schedule
 FROM claimed d
 JOIN transport_message m ON m.id = d.message_id
 JOIN tenants_tenant t ON t.id = d.tenant_id
@@ -226,7 +227,7 @@ WITH claimed AS (
 {_READ}
 """  # noqa: S608
 _DELIVERY_COLUMNS: Final = 15
-_MESSAGE_COLUMNS: Final = 17
+_MESSAGE_COLUMNS: Final = 18
 
 
 async def claim(connection: AsyncConnection[Any], queue_id: UUID, limit: int, lease_id: UUID | None = None) -> Claim:

@@ -64,6 +64,7 @@ class Arrival:
     smtputf8: bool = False
     envid: str = ""
     ret: str = ""
+    require_tls: bool = False
     trace_header: TraceHeader | None = None
     reference: str = ""  # of a notice: the message that it is about
 
@@ -229,10 +230,12 @@ class _Intake:
             smtputf8=arrival.smtputf8,
             auto_submitted=digest.is_automatic,
             envid=arrival.envid,
-            ret=arrival.ret,
+            # RFC 8689 5: of such a message a notice returns no more than the header.
+            ret="HDRS" if arrival.require_tls else arrival.ret,
             received_at=arrival.received_at,
             expires_at=arrival.received_at + self.terms.expires_after,
             trace=_json_of_trace(self.routing, self.part, client.tenant_id),
+            require_tls=arrival.require_tls,
         )
 
     def _delivery(self, recipient: RoutedRecipient, queues: dict[UUID, QueueRow]) -> DeliveryRow:

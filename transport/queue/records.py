@@ -1,4 +1,4 @@
-"""Rows as arrays of PostgreSQL records in binary form (transport/migrations/0004_intake_records.py and 0018).
+"""Rows as arrays of PostgreSQL records in binary form (transport/migrations/0004_intake_records.py 0018, 0025).
 
 Five parameters carry a whole batch. One array for each column took 72, whose handling by psycopg and by PostgreSQL
 cost more than storing the rows where a batch is small.
@@ -15,7 +15,7 @@ from uuid import UUID
 
 from transport.queue.rows import DeliveryRow, EventRow, MessageRow, QueueRow
 
-TYPES: Final = ("intake_message", "intake_queue", "intake_ranked_delivery", "intake_event")
+TYPES: Final = ("intake_secured_message", "intake_queue", "intake_ranked_delivery", "intake_event")
 
 _UUID, _TEXT, _BIGINT, _BOOL, _TIME, _SMALLINT = 2950, 25, 20, 16, 1184, 21
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -30,7 +30,7 @@ _time: Final = struct.Struct(">iiq").pack
 
 _U, _B, _Q, _H = "ii16s", "ii?", "iiq", "iih"
 # The number of fields, then those of fixed length: type, length, value.
-_message: Final = struct.Struct(">i" + 2 * _U + _Q + 4 * _B + 2 * _Q).pack
+_message: Final = struct.Struct(">i" + 2 * _U + _Q + 5 * _B + 2 * _Q).pack
 _queue: Final = struct.Struct(">i" + 2 * _U).pack
 _delivery: Final = struct.Struct(">i" + 4 * _U + 3 * _Q + _H).pack
 _event: Final = struct.Struct(">i" + 3 * _U + 2 * _Q + _B).pack
@@ -62,8 +62,9 @@ def _records(oid: int, records: Sequence[bytes]) -> bytes:
 
 def _message_record(row: MessageRow) -> bytes:
     fixed = _message(
-        *(21, _UUID, 16, row.id.bytes, _UUID, 16, row.tenant_id.bytes, _BIGINT, 8, row.size),
+        *(22, _UUID, 16, row.id.bytes, _UUID, 16, row.tenant_id.bytes, _BIGINT, 8, row.size),
         *(_BOOL, 1, row.incoming, _BOOL, 1, row.is_8bit, _BOOL, 1, row.smtputf8, _BOOL, 1, row.auto_submitted),
+        *(_BOOL, 1, row.require_tls),
         *(_TIME, 8, _microseconds(row.received_at), _TIME, 8, _microseconds(row.expires_at)),
     )
     rest = _texts(

@@ -30,6 +30,7 @@ class MessageRow(NamedTuple):
     received_at: datetime
     expires_at: datetime
     trace: str | None
+    require_tls: bool = False
 
 
 class BodyRow(NamedTuple):

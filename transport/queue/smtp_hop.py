@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -15,8 +16,8 @@ from typing_extensions import override
 from transport.delivery.client import SmtpConnection
 from transport.delivery.failure import HopFailure
 from transport.delivery.hop import open_connection
-from transport.delivery.options import Endpoint
-from transport.delivery.outcome import Outcome, OutgoingMessage, OutgoingRecipient
+from transport.delivery.options import Endpoint, TlsMode, TlsVerify
+from transport.delivery.outcome import Outcome, OutgoingMessage, OutgoingRecipient, Phase
 from transport.dns.failures import DnsFailure
 from transport.queue.claim import Claim, ClaimedDelivery, ClaimedMessage, load_bodies
 from transport.queue.connector import Connector, load_connector
@@ -47,6 +48,7 @@ class SmtpHop(Hop):
     _is_emptied = False  # the last claim got less than it asked for
     _place: Place | None = None
     _has_learnt = False
+    _endpoints: Sequence[Endpoint] = ()
 
     @override
     async def take_turn(self) -> None:
@@ -61,6 +63,7 @@ class SmtpHop(Hop):
         opened, since = None, time.monotonic()
         try:
             endpoints = await connector.endpoints(self.queue.next_hop_domain, self.resolver)
+            self._endpoints = endpoints
             if not await self._takes_place_at(endpoints, connector):
                 return
             opened = await open_connection(endpoints, connector.options(self.queue.next_hop_domain))
@@ -208,7 +211,7 @@ class SmtpHop(Hop):
             logger.error("The bytes of message %s are gone.", message.id)
             verdicts = [INTERNAL] * len(message.deliveries)
         else:
-            verdicts = await _verdicts(opened, connector, message, content)
+            verdicts = await self._verdicts(opened, connector, message, content)
         at = datetime.now(UTC)
         pairs = zip(message.deliveries, verdicts, strict=True)
         results = tuple(_result(delivery, verdict, batch.clock, at) for delivery, verdict in pairs)
@@ -216,6 +219,30 @@ class SmtpHop(Hop):
         report = Report(message, batch.lease_id, results, at, connector.name, _since(started))
         # A notice quotes the beginning at most; the recorder's line must not hold whole messages.
         return replace(report, content=content[: MAX_RETURNED + 1]) if content and report.may_be_told else report
+
+    async def _verdicts(
+        self, opened: SmtpConnection, connector: Connector, message: ClaimedMessage, content: bytes
+    ) -> list[Verdict]:
+        """Send one message; one that requires TLS over a connection of its own, where this one may not have it."""
+        if not message.require_tls or opened.keeps_tls:
+            return await _verdicts(opened, connector, message, content)
+        options = connector.options(self.queue.next_hop_domain)
+        policy = replace(options.tls, mode=TlsMode.REQUIRED, verify=TlsVerify.DOMAIN, domain=None)
+        verdicts = await _verdicts(opened, connector, message, content)
+        for endpoint in self._endpoints[: options.max_endpoints]:
+            try:
+                secured = await open_connection([endpoint], replace(options, tls=policy))
+            except HopFailure as failure:
+                # Without TLS, or with a name that is not proven, it is as good as one that promises nothing.
+                if failure.phase is not Phase.STARTTLS:
+                    verdicts = [verdict_of_hop(failure, connector.policies)] * len(message.deliveries)
+                continue
+            try:
+                if secured.keeps_tls:
+                    return await _verdicts(secured, connector, message, content)
+            finally:
+                await secured.quit()
+        return verdicts
 
     async def _judge(self, batch: Claim, reports: list[Report], opened: SmtpConnection) -> None:
         """Say of the queue what its messages met with, where not one got through."""
@@ -265,6 +292,7 @@ def outgoing(message: ClaimedMessage, content: bytes) -> OutgoingMessage:
         smtputf8=message.smtputf8,
         envid=message.envid or None,
         ret=message.ret or None,
+        require_tls=message.require_tls,
     )
 
 

@@ -36,11 +36,11 @@ WITH queues AS (
   INSERT INTO transport_message (
     id, tenant_id, sender, internet_message_id, from_header, subject, size, origin, incoming, client_address,
     client_name, receive_connector, mailbox_id, is_8bit, smtputf8, auto_submitted, envid, ret, received_at,
-    expires_at, trace)
+    expires_at, trace, require_tls)
   SELECT id, tenant_id, sender, internet_message_id, from_header, subject, size, origin, incoming,
     client_address::inet, client_name, receive_connector, mailbox_id, is_8bit, smtputf8, auto_submitted, envid, ret,
-    received_at, expires_at, trace::jsonb
-  FROM unnest($2::intake_message[])
+    received_at, expires_at, trace::jsonb, require_tls
+  FROM unnest($2::intake_secured_message[])
 ), bodies AS (
   INSERT INTO transport_messagebody (id, tenant_id, content)
   SELECT * FROM unnest($3::uuid[], $4::uuid[], $5::bytea[])

@@ -166,6 +166,7 @@ def _arrival(session: Session, transaction: Transaction, content: bytes) -> Arri
         smtputf8=command.smtputf8,
         envid=command.envid,
         ret=command.ret,
+        require_tls=command.require_tls,
         trace_header=TraceHeader(
             by=session.connector.hostname,
             protocol=_protocol(session, command.smtputf8),

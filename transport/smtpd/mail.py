@@ -23,6 +23,8 @@ from transport.smtpd.transaction import Transaction
 if TYPE_CHECKING:
     from transport.smtpd.session import Session
 
+_OVER_TLS = frozenset({"REQUIRETLS"})
+
 
 async def mail(session: Session, argument: str) -> Reply:
     if not session.helo:
@@ -34,7 +36,9 @@ async def mail(session: Session, argument: str) -> Reply:
         return replies.TLS_REQUIRED
     if await _is_put_off(session):
         return replies.BUSY
-    command = parse_mail(argument, extended=session.is_extended, unoffered=session.connector.unoffered)
+    # RFC 8689 2: it is offered where TLS is there already.
+    unoffered = session.connector.unoffered | (_OVER_TLS if session.tls is None else frozenset())
+    command = parse_mail(argument, extended=session.is_extended, unoffered=unoffered)
     address = _parsed(command.path, smtputf8=command.smtputf8, is_sender=True)
     client = await _client_for(session, address)
     sender = await _text_of(session, address) if address is not None else ""

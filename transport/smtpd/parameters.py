@@ -41,6 +41,7 @@ class MailCommand:
     smtputf8: bool = False
     ret: str = ""
     envid: str = ""
+    require_tls: bool = False
 
 
 @dataclass(slots=True)
@@ -63,6 +64,7 @@ def parse_mail(argument: str, *, extended: bool = True, unoffered: frozenset[str
         smtputf8=_flag(given, "SMTPUTF8"),
         ret=_keyword(_value(given, "RET"), {"FULL", "HDRS"}),
         envid=_xtext(_value(given, "ENVID"), MAX_ENVID),
+        require_tls=_flag(given, "REQUIRETLS"),
     )
     # RFC 4954 5: whoever is not trusted to name another author may name one, and we need not believe it.
     _xtext(_value(given, "AUTH"), MAX_ORCPT)

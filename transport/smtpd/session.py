@@ -343,6 +343,8 @@ class Session(Protocol):
         lines = [connector.hostname, *_extensions(connector)]
         if connector.offers_tls and self.tls is None:
             lines.append("STARTTLS")
+        if self.tls is not None:
+            lines.append("REQUIRETLS")
         if self.service.may_speak_for_others(self.peer):
             lines.append(EXTENSION)
         if connector.offers_auth and self.tls is not None:

@@ -206,6 +206,15 @@ REASONS: Final = (
         _("The peer does not offer SMTPUTF8. Use addresses in ASCII for this recipient."),
     ),
     Reason(
+        "peer.no_requiretls",
+        Side.PEER,
+        _("{host} cannot promise to keep the message encrypted"),
+        _(
+            "The sender required TLS all the way (REQUIRETLS, RFC 8689). No mail server of the next hop both proves "
+            "who it is by its certificate and promises to pass the message on only encrypted, so it goes back."
+        ),
+    ),
+    Reason(
         "peer.no_8bit",
         Side.PEER,
         _("{host} takes only 7-bit mail"),
