@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import psycopg
 
-from transport.queue.database import connect_flow
+from transport.queue.database import connect_flow, is_away
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -56,7 +56,8 @@ class Link:
         try:
             return task.result()
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-            if connection.closed or connection.broken:
+            # A server that ends a connection says so first; that it has ended shows a moment later.
+            if connection.closed or connection.broken or is_away(error):
                 self.give_up(connection)
             raise DatabaseAway(str(error)) from error
 
@@ -70,7 +71,7 @@ class Link:
     async def close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            await _shut(connection, self._at_work.get(connection, set()))
+            await shut(connection, self._at_work.get(connection, set()))
 
     async def connect(self, timeout: float) -> Connection:
         """Return the connection, opened anew where it has to be."""
@@ -123,7 +124,7 @@ async def _done(work: Awaitable[T]) -> T:
     return await work
 
 
-async def _shut(connection: Connection, at_work: set[asyncio.Task[Any]]) -> None:
+async def shut(connection: Connection, at_work: set[asyncio.Task[Any]]) -> None:
     """Close a connection when nobody waits on its socket any more: closed under a waiter, libuv aborts the process."""
     tasks = [task for task in at_work if task is not asyncio.current_task()]
     for task in tasks:
@@ -147,6 +148,6 @@ _closing: set[asyncio.Task[None]] = set()
 
 
 def _close_soon(connection: Connection, at_work: set[asyncio.Task[Any]]) -> None:
-    task = asyncio.ensure_future(_shut(connection, at_work))
+    task = asyncio.ensure_future(shut(connection, at_work))
     _closing.add(task)
     task.add_done_callback(_closing.discard)

@@ -12,6 +12,7 @@ import psycopg
 
 from transport.queue.database import connect_flow
 from transport.smtpd.connectors import QUERY, ConnectorTable, read_connectors
+from transport.smtpd.link import shut
 from transport.smtpd.service import Service
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ SELECT (SELECT count(*) FROM tenants_tenant), (SELECT sum(config_version) FROM t
   (SELECT id FROM tenants_plan WHERE is_default)
 """
 POLL: Final = 1.0
+PATIENCE: Final = 10.0  # seconds without a round, each of which takes little more than POLL
 # Enabled, full, its name: a mailbox can change without its tenant's configuration changing.
 ADDRESSES_STAY: Final = 5
 CONNECTORS_STAY: Final = 30
@@ -34,35 +36,48 @@ class Watch:
         self._service = service
         self._apply = apply
         self._versions: tuple[Any, ...] | None = None
+        self._rounds = 0
         self.loaded = asyncio.Event()
 
     async def run(self) -> None:
         """Watch, and begin anew with each connection: what was told in between is not known."""
         while True:
             try:
-                async with await connect_flow("postroom smtpd watch") as connection:
-                    await connection.execute(f"LISTEN {CHANNEL}")
-                    self._versions = await self._read_versions(connection)
-                    self._service.configuration.forget_all()
-                    await self._load_connectors(connection)
-                    await self._watch(connection)
-            except psycopg.Error as error:
+                await self._guard(await connect_flow("postroom smtpd watch"))
+            except (psycopg.Error, TimeoutError) as error:
                 logger.debug("The watch lost its connection: %s", error)
                 await asyncio.sleep(POLL)
             except Exception:
                 logger.exception("The watch over the configuration stumbled")
                 await asyncio.sleep(POLL)
 
+    async def _guard(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """Watch until the connection ends; give it up where it hangs, or we would go on by what was true before."""
+        self._rounds = 0
+        task = asyncio.ensure_future(self._watch(connection))
+        try:
+            while not task.done():
+                before = self._rounds
+                await asyncio.wait({task}, timeout=PATIENCE)
+                if not task.done() and self._rounds == before:
+                    raise TimeoutError("no answer in time")
+            task.result()
+        finally:
+            await shut(connection, {task})
+
     async def _watch(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        rounds = 0
+        await connection.execute(f"LISTEN {CHANNEL}")
+        self._versions = await self._read_versions(connection)
+        self._service.configuration.forget_all()
+        await self._load_connectors(connection)
         while True:
             payloads = {notice.payload async for notice in connection.notifies(timeout=POLL, stop_after=1)}
             self._take_notices(payloads)
             has_missed = await self._find_missed_changes(connection) and not payloads
-            rounds += 1
-            if has_missed or PLATFORM in payloads or rounds % CONNECTORS_STAY == 0:
+            self._rounds += 1
+            if has_missed or PLATFORM in payloads or self._rounds % CONNECTORS_STAY == 0:
                 await self._load_connectors(connection)
-            if rounds % ADDRESSES_STAY == 0:
+            if self._rounds % ADDRESSES_STAY == 0:
                 self._service.configuration.forget_addresses()
 
     def _take_notices(self, payloads: set[str]) -> None:

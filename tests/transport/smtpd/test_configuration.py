@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Callable
 from contextlib import closing
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -15,6 +17,7 @@ from tests import factories
 from tests.conftest import Contoso
 from tests.transport.smtpd.conftest import CONTENT, Client, Server, free_port
 from transport.models import Heartbeat, ReceiveConnector, RelayRefusal
+from transport.smtpd import watch
 from transport.smtpd.inherited import InheritedListener
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -129,3 +132,23 @@ def test_a_tenant_that_falls_out_of_the_cache_within_a_transaction_gets_its_mess
         client.envelope("x@y.example", "bob@contoso.example")
         server.call(push_out())
         assert client.data(CONTENT).startswith("250 2.6.0")
+
+
+def test_a_watch_that_hangs_is_begun_anew(alice: Contoso, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    read_versions = watch.Watch._read_versions
+    hanging: list[Any] = []
+
+    async def hang_once(self: watch.Watch, connection: Any) -> Any:
+        if not hanging:
+            hanging.append(connection)
+            await asyncio.get_running_loop().create_future()
+        return await read_versions(self, connection)
+
+    assert answer_for(server, "ann@new.example") == "550 5.7.1"
+    monkeypatch.setattr(watch, "PATIENCE", 1.5)
+    monkeypatch.setattr(watch.Watch, "_read_versions", hang_once)
+    server.wait_until(lambda: hanging)
+    factories.make_mailbox(factories.make_domain(alice.tenant, "new.example"), "ann")
+    bump(alice.tenant)
+    server.wait_until(lambda: answer_for(server, "ann@new.example") == "250 2.1.5", timeout=30)
+    assert hanging[0].closed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,7 @@ from django.db import connection
 from tests.transport.smtpd.conftest import CONTENT, Server
 from transport.models import Message
 from transport.queue.database import connect_flow, flow_conninfo
+from transport.smtpd.link import Link
 from transport.smtpd.statement import Statement
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -52,6 +54,25 @@ def outage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Outage]:
     made = Outage(monkeypatch)
     yield made
     made.end()
+
+
+def test_a_connection_whose_end_is_announced_is_not_used_again(transactional_db: None) -> None:
+    used: list[psycopg.AsyncConnection[Any]] = []
+
+    async def work(connection: psycopg.AsyncConnection[Any]) -> int:
+        used.append(connection)
+        if connection is used[0]:
+            raise psycopg.errors.AdminShutdown("terminating connection due to administrator command")
+        return 1
+
+    async def meet() -> int:
+        link = Link("postroom smtpd test")
+        try:
+            return await link.run_again(work)
+        finally:
+            await link.close()
+
+    assert asyncio.run(meet()) == 1
 
 
 @pytest.mark.slow  # it lasts as long as a client is made to wait
