@@ -86,6 +86,7 @@ class _Drain:
         self._resolver = Resolver(settings.POSTROOM_DNS_SERVERS or None, cache_size=1000)
         self._places = HostPlaces(control)
         self._hops: dict[asyncio.Task[None], Hop] = {}
+        self._suspects = asyncio.Lock()
         self._ended = asyncio.Event()
         self._cost = 0.0
 
@@ -165,7 +166,7 @@ class _Drain:
 
     def _start(self, queue: DueQueue) -> None:
         kind = MailboxHop if queue.is_mailbox else SmtpHop
-        hop = kind(queue, self._connections, self._recorder, self._resolver, self._places)
+        hop = kind(queue, self._connections, self._recorder, self._resolver, self._places, self._suspects)
         task = asyncio.create_task(hop.run())
         self._hops[task] = hop
         task.add_done_callback(self._end)

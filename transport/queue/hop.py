@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -29,7 +30,7 @@ from transport.queue.database import is_away
 from transport.queue.destinations import HostPlaces
 from transport.queue.due import DueQueue
 from transport.queue.holds import hold
-from transport.queue.leases import free_queue, release, release_all
+from transport.queue.leases import free_queue, release, release_all, take_in_hand
 from transport.queue.outcomes import QueueChange, Report, Result, Verdict
 from transport.queue.recorder import Recorder
 from transport.queue.reroute import reroute_claim
@@ -40,6 +41,7 @@ BATCH: Final = 50
 TURN: Final = 10.0  # seconds; then back of the line
 PATIENCE: Final = 30.0  # seconds that giving back waits for a database that is away; a lease lasts little longer
 PAUSE: Final = 0.5
+ASIDE: Final = timedelta(seconds=0.5)  # until a suspect's queue is picked again, while another suspect is handled
 SLOW: Final = 2.0  # seconds of connecting after which a next hop takes no place from others
 INTERNAL: Final = Verdict(
     Outcome.TRANSIENT,
@@ -65,12 +67,14 @@ class Hop:
         recorder: Recorder,
         resolver: Resolver,
         places: HostPlaces | None = None,
+        suspects: asyncio.Lock | None = None,
     ) -> None:
         self.queue = queue
         self.connections = connections
         self.recorder = recorder
         self.resolver = resolver
         self.places = places
+        self._suspects = suspects or asyncio.Lock()  # the worker's, for what may have killed another one
         self.stage = Stage.CONNECTING
         self.leases: set[UUID] = set()
         self.more_work = asyncio.Event()
@@ -136,6 +140,33 @@ class Hop:
                 self.stopping = True
             self.version = batch.config_version or self.version
             return batch
+
+    @asynccontextmanager
+    async def in_hand(self, lease_id: UUID, *messages: ClaimedMessage) -> AsyncIterator[bool]:
+        """Handle messages alone where they are suspects; False where another one is being handled: later, then.
+
+        Nobody waits: a suspect whose peer takes its time would make everybody wait. What becomes of it is recorded
+        before the next one's turn comes.
+        """
+        suspects = [delivery.id for message in messages for delivery in message.deliveries if delivery.crashes]
+        if not suspects:
+            yield True
+            return
+        if self._suspects.locked():
+            yield False
+            return
+        async with self._suspects:
+            async with self.connections.lend() as connection:
+                await take_in_hand(connection, lease_id, suspects)
+            yield True
+            await self.recorder.flush()
+
+    async def stand_back(self) -> None:
+        """End the turn, and let nobody pick the queue for a moment."""
+        self.stopping = True
+        self.keeps_queue = True
+        await self.give_back()
+        await self.free(ASIDE)
 
     # What a turn does with its claims ----------------------------------------------------------------------
 
@@ -233,8 +264,11 @@ class MailboxHop(Hop):
             batch = await self.next_batch(BATCH)
             if batch.is_empty:
                 return
-            await self._deliver_patiently(batch)
-            self.let_go(batch)
+            async with self.in_hand(batch.lease_id, *batch.messages) as is_turn:
+                if not is_turn:
+                    return await self.stand_back()
+                await self._deliver_patiently(batch)
+                self.let_go(batch)
 
     async def _deliver_patiently(self, batch: Claim) -> None:
         """Deliver a batch; where it fails as a whole, message by message, so that one holds nobody up."""

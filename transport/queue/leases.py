@@ -1,7 +1,9 @@
 """Leases: renewed while their holder lives, taken back when it does not (EX1, CE3).
 
 A delivery whose lease ran out twice is poison: whatever holds it dies. It is set aside until somebody acts, and
-what stood behind it flows on.
+what stood behind it flows on. Much is in flight when a worker dies, and most of it is innocent: so what was there once
+is handled one at a time from then on, and marked while it is. Only what was marked is poison at the second time; what
+was in flight beside it is a suspect still, unless that happens again and again.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from transport.queue.due import CONNECTING
 from transport.tracking.events import Subject, ainsert_events, event
 
 POISON_THRESHOLD: Final = 2  # Exchange's PoisonThreshold
+IN_HAND: Final = 100  # added to a suspect's crashes while it alone is handled
+COMPANY_THRESHOLD: Final = 10  # so often in the company of what kills is no accident
 POISON_REPLY: Final = Reply(451, "4.3.0", "The message was set aside: working on it failed repeatedly")
 POISON_REASON: Final = "queue.poison"
 
@@ -40,25 +44,31 @@ _RELEASE_ALL: Final = """
 UPDATE transport_delivery
 SET state = CASE WHEN pending = 'suspend' THEN 'suspended' WHEN attempts > 0 THEN 'retry' ELSE 'ready' END,
     pending = CASE WHEN pending = 'suspend' THEN '' ELSE pending END,
-    lease_id = NULL, lease_until = NULL
+    crashes = crashes %% 100, lease_id = NULL, lease_until = NULL
 WHERE lease_id = %s AND state = 'active'
 """
 _RELEASE: Final = f"{_RELEASE_ALL} AND id = ANY(%s)"
+_TAKE_IN_HAND: Final = """
+UPDATE transport_delivery SET crashes = crashes + %s
+WHERE lease_id = %s AND id = ANY(%s) AND crashes BETWEEN 1 AND 99
+"""
 _EXPIRE: Final = """
 WITH lost AS (
-  SELECT id FROM transport_delivery WHERE state = 'active' AND lease_until < now()
+  SELECT id, crashes >= %(in_hand)s AND crashes %% %(in_hand)s + 1 >= %(threshold)s
+             OR crashes %% %(in_hand)s + 1 >= %(company)s AS is_poison
+  FROM transport_delivery WHERE state = 'active' AND lease_until < now()
   ORDER BY lease_until LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), back AS (
   UPDATE transport_delivery d SET
-    state = CASE WHEN crashes + 1 >= %(threshold)s THEN 'poison' WHEN pending = 'suspend' THEN 'suspended'
+    state = CASE WHEN lost.is_poison THEN 'poison' WHEN pending = 'suspend' THEN 'suspended'
                  WHEN attempts > 0 THEN 'retry' ELSE 'ready' END,
     pending = CASE WHEN pending = 'suspend' THEN '' ELSE pending END,
-    crashes = crashes + 1, lease_id = NULL, lease_until = NULL, next_attempt_at = now(),
-    last_error_code = CASE WHEN crashes + 1 >= %(threshold)s THEN %(code)s ELSE last_error_code END,
-    last_error_enhanced = CASE WHEN crashes + 1 >= %(threshold)s THEN %(enhanced)s ELSE last_error_enhanced END,
-    last_error_text = CASE WHEN crashes + 1 >= %(threshold)s THEN %(text)s ELSE last_error_text END,
-    last_error_reason = CASE WHEN crashes + 1 >= %(threshold)s THEN %(reason)s ELSE last_error_reason END,
-    last_error_at = CASE WHEN crashes + 1 >= %(threshold)s THEN now() ELSE last_error_at END
+    crashes = crashes %% %(in_hand)s + 1, lease_id = NULL, lease_until = NULL, next_attempt_at = now(),
+    last_error_code = CASE WHEN lost.is_poison THEN %(code)s ELSE last_error_code END,
+    last_error_enhanced = CASE WHEN lost.is_poison THEN %(enhanced)s ELSE last_error_enhanced END,
+    last_error_text = CASE WHEN lost.is_poison THEN %(text)s ELSE last_error_text END,
+    last_error_reason = CASE WHEN lost.is_poison THEN %(reason)s ELSE last_error_reason END,
+    last_error_at = CASE WHEN lost.is_poison THEN now() ELSE last_error_at END
   FROM lost WHERE d.id = lost.id
   RETURNING d.state, d.recipient, d.message_id
 )
@@ -75,6 +85,11 @@ async def renew(
         await connection.execute(_RENEW, [LEASE, list(lease_ids)])
     if connecting:
         await connection.execute(_RENEW_QUEUES, [list(connecting), CONNECTING])
+
+
+async def take_in_hand(connection: AsyncConnection[Any], lease_id: UUID, delivery_ids: Collection[UUID]) -> None:
+    """Mark suspects as what is handled now: if this worker dies before it has recorded how they fared, it is they."""
+    await connection.execute(_TAKE_IN_HAND, [IN_HAND, lease_id, list(delivery_ids)])
 
 
 async def release(connection: AsyncConnection[Any], lease_id: UUID, delivery_ids: Collection[UUID]) -> None:
@@ -110,6 +125,8 @@ async def take_back_expired(connection: AsyncConnection[Any], limit: int = 1000)
             {
                 "limit": limit,
                 "threshold": POISON_THRESHOLD,
+                "in_hand": IN_HAND,
+                "company": COMPANY_THRESHOLD,
                 "code": POISON_REPLY.code,
                 "enhanced": POISON_REPLY.enhanced,
                 "text": POISON_REPLY.text,

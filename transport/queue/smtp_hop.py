@@ -197,10 +197,14 @@ class SmtpHop(Hop):
             for message in chunk:
                 if not opened.is_usable or self.is_over:
                     break
-                report = await self._send(opened, connector, batch, message, bodies.pop(message.id, None))
-                await self.recorder.put(report)
-                self.reported(message)
-                reports.append(report)
+                async with self.in_hand(batch.lease_id, message) as is_turn:
+                    if not is_turn:
+                        await self.stand_back()
+                        break
+                    report = await self._send(opened, connector, batch, message, bodies.pop(message.id, None))
+                    await self.recorder.put(report)
+                    self.reported(message)
+                    reports.append(report)
         return reports
 
     async def _send(

@@ -18,7 +18,7 @@ from transport.actions.queue import remove_message
 from transport.models import Delivery, MailboxMessage, Message, Queue, SendConnector, TrackingEvent
 from transport.queue import sweep
 from transport.queue.claim import claim
-from transport.queue.leases import POISON_THRESHOLD, free_claim
+from transport.queue.leases import POISON_THRESHOLD, free_claim, take_in_hand
 from transport.queue.reconfigure import reroute_tenant
 from transport.queue.sweep import reroute_once, sweep_once
 
@@ -39,9 +39,10 @@ def move_clock(**times: timedelta) -> None:
 
 
 def crash_holding(message_id: Any) -> None:
-    """Claim a message as a worker does that then dies, and let its lease run out."""
+    """Claim a message as a worker does that then dies handling it, and let its lease run out."""
     queue_id = Delivery.objects.get(message_id=message_id).queue_id
-    with_flow(claim, queue_id, 10)
+    batch = with_flow(claim, queue_id, 10)
+    with_flow(take_in_hand, batch.lease_id, batch.delivery_ids)
     move_clock(lease_until=AGO)
 
 
