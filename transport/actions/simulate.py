@@ -18,6 +18,7 @@ from tenants.scope import scope
 from transport.actions.clients import ClientTest, arrive, judge, mailbox_of_log_in
 from transport.actions.ways import Way, find_places, look_up, prepare
 from transport.queue.configuration import Configuration
+from transport.queue.share import Share, share_of
 from transport.queue.snapshots import route_now
 from transport.routing.envelope import USER_RIGHTS, Client, Envelope, Origin, Right, anonymous_client
 from transport.routing.reasons import reply_for
@@ -57,6 +58,7 @@ class Simulation:
     outcomes: tuple[Outcome, ...]
     client: ClientTest
     for_operator: bool = False
+    share: Share | None = None  # of the workers, for what of the tenant's would leave
 
     def unknown(self, translate: Translate = gettext_noop) -> list[str]:
         """Return what of the decision itself cannot be known from what was asked."""
@@ -74,6 +76,7 @@ class Simulation:
             "client": client,
             "trace": self.routing.trace.to_json(translate),
             "unknown": self.unknown(translate),
+            "share": {"percent": self.share.percent, "turns_before": self.share.turns_before} if self.share else None,
         }
 
     def _outcome_json(self, outcome: Outcome, translate: Translate) -> dict[str, Any]:
@@ -114,7 +117,9 @@ def simulate(
     if limit is not None and size > limit and routing.sender_refusal is None:
         refused = RoutedRecipient(recipient, recipient, None, refuse("message.too_large", size=size, limit=limit))
         return Simulation(routing, (_outcome(refused),), told, tenant is None)
-    return Simulation(routing, tuple(_outcomes(tenant, routing)), told, tenant is None)
+    outcomes = tuple(_outcomes(tenant, routing))
+    share = share_of(tenant) if tenant is not None and any(one.way is not None for one in outcomes) else None
+    return Simulation(routing, outcomes, told, tenant is None, share)
 
 
 def with_ways(

@@ -40,11 +40,11 @@ from transport.actions.queue import (
     suspend_queue,
 )
 from transport.actions.redirect import undo_redirect, undo_redirect_of_queue
-from transport.models import BulkOperation, Delivery, Queue
+from transport.models import BulkOperation, Delivery, DeliveryType, Queue
 from transport.queue.configuration import Configuration
 from transport.queue.listing import ListedQueue, find_queue, list_queues
 from transport.queue.rates import Rate, Rates, rates
-from transport.queue.share import share_of
+from transport.queue.share import Share, share_of
 from transport.routing.reasons import Action, Explanation, Fix
 from transport.tracking.timeline import facts_of_waiting, waiting_reason
 
@@ -128,8 +128,17 @@ def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
         "told": told,
         "has_redirected": has_redirected,
         "rate": rates(tenant_id).of(queue) if queue else None,
+        "share": _turn(row),
     }
     return render(request, "console/queues/detail.html", context)
+
+
+def _turn(queue: Queue) -> Share | None:
+    """Return the tenant's share of the workers, where it has to share them for this queue."""
+    if queue.delivery_type == DeliveryType.UNREACHABLE:
+        return None
+    share = share_of(Tenant.objects.get(pk=queue.tenant_id))
+    return share if share.others else None
 
 
 def explained(queue: ListedQueue) -> Explanation | None:

@@ -97,6 +97,7 @@ def _told(found: Simulation | None) -> dict[str, Any]:
         "steps": found.routing.trace.to_json(gettext)["steps"],
         "client": told(found.client),
         "unknown": found.unknown(gettext),
+        "share": found.share if found.share is not None and found.share.others else None,
         "outcomes": [(one, TellWay(one.way) if one.way is not None else None) for one in found.outcomes],
     }
 

@@ -15,7 +15,9 @@ from tests import factories
 from tests.conftest import Contoso
 from tests.expect import refused
 from tests.postroom.api.conftest import program_of
+from tests.transport.dns.stub import StubDns
 from tests.transport.workers import WITH_WORKERS, send, with_flow
+from transport.models import Queue
 from transport.queue import figures
 from transport.queue.due import pick_queues
 from transport.queue.share import share_of
@@ -72,3 +74,20 @@ def test_the_share_is_on_the_page_of_queues_and_in_the_api(contoso: Contoso, as_
     assert "Your share of the workers now: 25 %" in as_alice.get(reverse("console:queues")).content.decode()
     answer = program_of(contoso.tenant).get("queues/share/").json()
     assert (answer["percent"], answer["others"], answer["turns_before"], answer["waiting"]) == (25, 1, 3, 1)
+
+
+def test_the_share_is_on_a_queues_page_and_in_simulations(
+    contoso: Contoso, as_alice: Client, name_server: StubDns
+) -> None:
+    factories.make_send_connector(contoso.tenant)
+    send(contoso.alice_mailbox, "x@elsewhere.example")
+    tenant_with_queues("heavy", 12, weight=3)
+    figures.refresh_if_due()
+    queue = Queue.objects.get(tenant=contoso.tenant)
+    told = "Your share of the workers now: 25 %"
+    assert told in as_alice.get(reverse("console:queue", args=[queue.pk])).content.decode()
+    asked = {"sender": "alice@contoso.example", "recipient": "x@elsewhere.example"}
+    assert told in as_alice.get(reverse("console:what-if"), asked).content.decode()
+    answer = program_of(contoso.tenant).post("route-simulations/", asked | {"look_up": False}).json()
+    assert answer["share"] == {"percent": 25, "turns_before": 3}
+    assert answer["outcomes"][0]["way"]["queue"]["waiting_before"] == 1

@@ -73,6 +73,9 @@ class Command(BaseCommand):
                     self.stdout.write(f"    to mend it: {fix.label}")
             for line in _way_lines(outcome.way, for_operator=result.for_operator) if outcome.way else ():
                 self.stdout.write(f"    {line}")
+        if result.share is not None:
+            before = f"at most {result.share.turns_before} turns of others before its next"
+            self.stdout.write(f"share of the workers: {result.share.percent} %, {before}")
         for text in result.unknown():
             self.stdout.write(f"not known: {text}")
 

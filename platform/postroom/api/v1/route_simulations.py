@@ -150,11 +150,17 @@ class HandingInSerializer(serializers.Serializer[Any]):
     limits = serializers.DictField(child=serializers.IntegerField(allow_null=True))
 
 
+class TurnSerializer(serializers.Serializer[Any]):
+    percent = serializers.IntegerField(help_text="Of the workers' turns: now, or if something were sent now.")
+    turns_before = serializers.IntegerField(help_text="Turns of others, at most, before this tenant's next one.")
+
+
 class SimulatedRouteSerializer(serializers.Serializer[Any]):
     outcomes = OutcomeSerializer(many=True)
     client = HandingInSerializer()
     trace = TraceSerializer()
     unknown = serializers.ListField(child=serializers.CharField())
+    share = TurnSerializer(allow_null=True, help_text="The tenant's, of the workers; null where nothing is to be sent.")
 
 
 class RouteSimulationView(ScopedView):
