@@ -20,7 +20,7 @@ from transport.access import protocol_log
 from transport.models import ProtocolTranscript
 
 
-class LineSerializer(serializers.Serializer[Any]):
+class ProtocolLineSerializer(serializers.Serializer[Any]):
     milliseconds = serializers.IntegerField(help_text="Since the client connected.")
     who = serializers.ChoiceField(choices=["C", "S", "-"], help_text="Client, server, or a remark.")
     text = serializers.CharField()
@@ -43,7 +43,7 @@ class ProtocolLogSerializer(serializers.ModelSerializer[ProtocolTranscript]):
             "lines",
         ]
 
-    @extend_schema_field(LineSerializer(many=True))
+    @extend_schema_field(ProtocolLineSerializer(many=True))
     def get_lines(self, row: ProtocolTranscript) -> list[dict[str, Any]]:
         return [{"milliseconds": at, "who": who, "text": text} for at, who, text in row.lines]
 
