@@ -1,4 +1,4 @@
-"""Rows as arrays of PostgreSQL records in binary form (transport/migrations/0004_intake_records.py 0018, 0025).
+"""Rows as arrays of PostgreSQL records in binary form (transport/migrations/0004_intake_records.py, 0018, 0025).
 
 Five parameters carry a whole batch. One array for each column took 72, whose handling by psycopg and by PostgreSQL
 cost more than storing the rows where a batch is small.

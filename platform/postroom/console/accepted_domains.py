@@ -19,11 +19,12 @@ from django.views.decorators.http import require_POST
 from postroom.console.forms import ConsoleForm
 from postroom.console.previews import Told, preview, wants_preview
 from postroom.console.requests import ConsoleRequest, actor_of, needs, redirect_back, tenant_of, uses_network
-from postroom.explain import explain_problem
+from postroom.explain import explain, explain_problem
 from postroom.lab.records import publish_domain
 from postroom.paging import paginate
 from tenants.access import accepted_domains, one
 from tenants.actions.domains import change_accepted_domain, create_accepted_domain, delete_accepted_domain
+from tenants.lookalikes import deceptive_label
 from tenants.models import AcceptedDomain
 from tenants.permissions import Permission
 from tenants.problems import Problem
@@ -115,7 +116,9 @@ def detail(request: ConsoleRequest, pk: UUID) -> HttpResponse:
 
 def _detail_page(request: ConsoleRequest, row: AcceptedDomain, effect: Told | None = None) -> HttpResponse:
     records = records_of(row)
+    label = deceptive_label(row.domain)
     context = {
+        "deceptive": explain("domain.deceptive", domain=row.domain, label=label) if label else None,
         "effect": effect,
         "domain": row,
         "records": [record for record in records if record.required],

@@ -26,6 +26,14 @@ DOMAINS: Final = (
             "is yours, ask the operator; whoever controls its DNS can prove it."
         ),
     ),
+    _invalid(
+        "domain.deceptive",
+        _("The name looks like another"),
+        _(
+            "“{label}” in {domain} mixes letters of several scripts, or is made of letters that look like Latin ones. "
+            "People cannot tell it from another name, and many mail systems distrust it. Make sure that it is meant."
+        ),
+    ),
     _invalid("domain.exists", _("The domain is there already"), _("{domain} is already an accepted domain of yours.")),
     _invalid(
         "domain.name_exists",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -20,6 +20,7 @@ from postroom.explain import explain
 from tenants.access import accepted_domains
 from tenants.actions.domains import change_accepted_domain, create_accepted_domain, delete_accepted_domain
 from tenants.actions.suspensions import resume_domain, suspend_domain
+from tenants.lookalikes import deceptive_label
 from tenants.models import AcceptedDomain
 from tenants.permissions import Permission
 from tenants.problems import Problem
@@ -49,12 +50,19 @@ class DomainDnsSerializer(serializers.Serializer[Any]):
     records = DnsRecordSerializer(many=True)
 
 
+class WarningSerializer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    title = serializers.CharField()
+    explanation = serializers.CharField()
+
+
 class AcceptedDomainSerializer(serializers.ModelSerializer[AcceptedDomain]):
     name = serializers.CharField(max_length=64, required=False)
     domain = serializers.CharField(max_length=253)
     is_default = serializers.BooleanField(required=False)
     verified = serializers.BooleanField(source="is_verified", read_only=True)
     verification_record = serializers.SerializerMethodField()
+    warnings = serializers.SerializerMethodField(help_text="Such as a name that passes for another.")
 
     class Meta:
         model = AcceptedDomain
@@ -68,6 +76,7 @@ class AcceptedDomainSerializer(serializers.ModelSerializer[AcceptedDomain]):
             "verified",
             "verified_at",
             "verification_record",
+            "warnings",
             "dns_checked_at",
             "suspended_at",
             "suspension_reason",
@@ -88,6 +97,14 @@ class AcceptedDomainSerializer(serializers.ModelSerializer[AcceptedDomain]):
     def get_verification_record(self, row: AcceptedDomain) -> dict[str, str]:
         name, value = row.verification_record
         return {"type": "TXT", "name": name, "value": value}
+
+    @extend_schema_field(WarningSerializer(many=True))
+    def get_warnings(self, row: AcceptedDomain) -> list[dict[str, str]]:
+        label = deceptive_label(row.domain)
+        if label is None:
+            return []
+        told = explain("domain.deceptive", domain=row.domain, label=label)
+        return [{"code": "domain.deceptive", "title": told.title, "explanation": told.text}]
 
 
 class AcceptedDomainViewSet(ConfigurationViewSet[AcceptedDomain]):
