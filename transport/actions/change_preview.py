@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
+from transport.actions.trying import trying
 from transport.models import EventId, Source
 from transport.queue.configuration import Configuration
 from transport.queue.snapshots import decide_now
@@ -152,7 +153,8 @@ def preview_change(tenant_id: UUID, change: Callable[[], object]) -> ChangePrevi
     """
     before = latest_ways(tenant_id)
     with transaction.atomic():
-        change()
+        with trying():
+            change()
         found = before.compare()
         transaction.set_rollback(True)
     return found

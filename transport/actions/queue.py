@@ -17,6 +17,7 @@ from tenants.actions.actor import Actor
 from tenants.actions.audit import audit
 from tenants.problems import Problem
 from tenants.wakeups import wake_on_commit
+from transport.actions.trying import is_tried
 from transport.models import Delivery, DeliveryType, Message, Queue
 from transport.queue import steering
 
@@ -136,6 +137,8 @@ def hurry_queues_of(connector_id: UUID) -> None:
 
     Part of the connector's own action, which audits it. Suspended queues and messages stay as they are.
     """
+    if is_tried():
+        return
     rows = Queue.objects.filter(connector_id=connector_id, suspended=False)
     rows.filter(next_retry_at__isnull=False).update(next_retry_at=None)
     waiting = Delivery.objects.filter(queue__in=rows, state=_State.RETRY)

@@ -18,6 +18,7 @@ from postroom.api.scoped import ScopedView
 from tenants.access import one
 from tenants.problems import Problem
 from transport.actions.change_preview import latest_ways
+from transport.actions.trying import trying
 
 Row = TypeVar("Row", bound=Model)
 DRY_RUN = OpenApiParameter(
@@ -97,7 +98,8 @@ class ConfigurationViewSet(ReadViewSet[Row], Generic[Row]):
 
         def made() -> tuple[Any, int]:
             before = latest_ways(self.tenant_id)
-            body, code = make()
+            with trying():
+                body, code = make()
             told = {"preview": before.compare().to_json()}
             return (told, status.HTTP_200_OK) if body is None else ({**body, **told}, code)
 

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from tenants.actions.actor import SYSTEM
 from tenants.identifiers import uuid7
@@ -14,11 +16,13 @@ from tenants.models import AcceptedDomain, AuditEvent
 from tenants.scope import scope
 from tests import factories
 from tests.conftest import Contoso
-from tests.postroom.api.conftest import Program, program_of
+from tests.postroom.api.conftest import Program, program_of, strangers_api
 from transport.actions.change_preview import preview_change
 from transport.actions.send_connectors import delete_send_connector
 from transport.models import EventId, SendConnector, Source
 from transport.tracking.events import Subject, event, insert_events
+
+__all__ = ["strangers_api"]
 
 pytestmark = pytest.mark.django_db
 
@@ -194,3 +198,22 @@ def test_who_may_not_configure_previews_nothing(contoso: Contoso, client: Client
     client.force_login(auditor)
     row = factories.make_send_connector(contoso.tenant, "*", name="Internet")
     assert client.post(f"/send-connectors/{row.pk}/", FORM | {"preview": "1"}).status_code == 403
+
+
+def test_a_stranger_previews_nothing(letters: Contoso, as_charlie: Client, strangers_api: Program) -> None:
+    connector = factories.make_send_connector(letters.tenant, "*", name="Internet")
+    domain = AcceptedDomain.objects.get(domain="contoso.example")
+    asked = {"preview": "1"}
+    for path in (f"/send-connectors/{connector.pk}/", f"/send-connectors/{connector.pk}/delete/"):
+        assert as_charlie.post(path, FORM | asked).status_code == 404
+    for path in (f"/accepted-domains/{domain.pk}/edit/", f"/accepted-domains/{domain.pk}/delete/"):
+        assert as_charlie.post(path, {"type": "external_relay"} | asked).status_code == 404
+    assert strangers_api.delete(f"send-connectors/{connector.pk}/?dry_run=1").status_code == 404
+
+
+def test_what_waits_is_not_touched_by_a_preview(letters: Contoso, api: Program) -> None:
+    row = factories.make_send_connector(letters.tenant, "*", name="Internet")
+    with CaptureQueriesContext(connection) as queries:
+        assert api.patch(f"send-connectors/{row.pk}/?dry_run=1", {"enabled": False}).status_code == 200
+    written = [one["sql"] for one in queries if "transport_delivery" in one["sql"] or "transport_queue" in one["sql"]]
+    assert written == []
