@@ -12,6 +12,7 @@ import pytest
 from django.db import transaction
 
 from tenants.models import Mailbox
+from tests.transport.delivery.https import StubHttps
 from tests.transport.delivery.stub import StubSmtp
 from tests.transport.dns.stub import StubDns
 from transport.models import TrackingEvent
@@ -65,7 +66,7 @@ def events_of(message_id: UUID) -> list[tuple[str, str]]:
 class Running:
     """Runs stubs on a loop in a thread."""
 
-    def __init__(self, *stubs: StubSmtp | StubDns) -> None:
+    def __init__(self, *stubs: StubSmtp | StubDns | StubHttps) -> None:
         self._stubs = stubs
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)

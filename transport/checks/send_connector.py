@@ -22,10 +22,12 @@ from tenants.scope import scope
 from transport.access import send_connectors
 from transport.actions.validation import begin_validation
 from transport.checks.domain_dns import make_resolver
+from transport.delivery.mta_sts import NoPolicy
 from transport.delivery.options import Endpoint
 from transport.delivery.outcome import OutgoingMessage, OutgoingRecipient, Phase, TlsFacts
 from transport.delivery.walk import TIMEOUTS, Step, Verdict, Walk, spoken, walk
 from transport.dns.failures import DnsFailure
+from transport.dns.resolver import Resolver
 from transport.message.address import parse_address
 from transport.message.compose import ComposedMessage, compose
 from transport.message.mailbox import Mailbox
@@ -33,6 +35,7 @@ from transport.message.reply import Reply
 from transport.models import SendConnector
 from transport.queue.connector import Connector
 from transport.queue.obstacle import chosen_connector
+from transport.queue.tls_policy import Security, follows_sts, published, secured
 from transport.routing.reasons import Explanation, explain
 from transport.routing.spaces import matches
 
@@ -51,6 +54,12 @@ class ShownStep:
     dialogue: tuple[tuple[str, str, int], ...] = ()
     reply: Reply | None = None
     explanation: Explanation | None = None
+
+    @property
+    def gist(self) -> str:
+        """Return the last of what the peer said, or of what there is to say."""
+        said = [text for who, text, _ in self.dialogue if who == "peer"]
+        return (said or [text for _, text, _ in self.dialogue] or [""])[-1]
 
     def to_json(self) -> dict[str, Any]:
         reply = self.reply
@@ -128,15 +137,38 @@ def walk_plan(plan: _Plan) -> tuple[Walk, int]:
 
 
 async def _walk(plan: _Plan) -> Walk:
-    begun = time.monotonic()
+    begun, resolver = time.monotonic(), make_resolver()
     try:
-        endpoints = await plan.connector.endpoints(plan.domain, make_resolver())
+        endpoints = await plan.connector.endpoints(plan.domain, resolver)
     except DnsFailure as failure:
         return Walk((Step(Phase.DNS, Verdict.FAILED, _since(begun), (), None, failure.reply, failure.reason_code),))
     found = _found(endpoints, _since(begun))
-    options = replace(plan.connector.options(plan.domain), timeouts=TIMEOUTS)
-    walked = await walk(endpoints, options, plan.message, deliver=plan.sends)
-    return replace(walked, steps=(found, *walked.steps))
+    security, demanded = await _security(plan, endpoints, resolver)
+    options = replace(security.options(plan.connector.options(plan.domain)), timeouts=TIMEOUTS)
+    walked = await walk(security.endpoints(endpoints), options, plan.message, deliver=plan.sends)
+    steps = (replace(step, reason_code=security.reason(step.reason_code)) for step in walked.steps)
+    return replace(walked, steps=(found, *demanded, *steps))
+
+
+async def _security(plan: _Plan, endpoints: Sequence[Endpoint], resolver: Resolver) -> tuple[Security, list[Step]]:
+    """Return what the recipient's domain publishes about encryption now, and the step that says so."""
+    if not follows_sts(plan.connector, plan.domain):
+        return Security(plan.connector, plan.domain), []
+    begun = time.monotonic()
+    try:
+        policy = await published(plan.domain, resolver)
+    except NoPolicy as error:
+        step = Step(Phase.POLICY, Verdict.WARNING, _since(begun), reason_code="sts.no_policy", notes=(str(error),))
+        return Security(plan.connector, plan.domain), [step]
+    if policy is None:
+        return Security(plan.connector, plan.domain), []
+    security = secured(plan.connector, plan.domain, endpoints, policy)
+    step = Step(Phase.POLICY, Verdict.PASSED, _since(begun), notes=(f"mode: {policy.mode}", *policy.mx))
+    if security.unnamed:
+        is_lost = security.is_enforced and not security.endpoints(endpoints)
+        code = "sts.mx_mismatch" if security.is_enforced else "sts.testing"
+        step = replace(step, verdict=Verdict.FAILED if is_lost else Verdict.WARNING, reason_code=code)
+    return security, [step]
 
 
 def _since(begun: float) -> int:
@@ -259,7 +291,9 @@ def _route_step(plan: _Plan) -> ShownStep:
 def _shown(plan: _Plan, step: Step) -> ShownStep:
     endpoint = step.endpoint
     host, address = (endpoint.host, str(endpoint)) if endpoint else (plan.domain, "")
-    told = [("note", f"{one.host} {one}" if one.host != one.address else str(one), 0) for one in step.found]
+    facts = {"host": host, "endpoint": address, "phase": step.phase.value, "why": "; ".join(step.notes)}
+    told = [("note", text, 0) for text in step.notes]
+    told += [("note", f"{one.host} {one}" if one.host != one.address else str(one), 0) for one in step.found]
     return ShownStep(
         name=step.phase.value,
         verdict=step.verdict.value,
@@ -268,9 +302,7 @@ def _shown(plan: _Plan, step: Step) -> ShownStep:
         endpoint=address,
         dialogue=tuple(told or spoken(step.said)),
         reply=step.reply,
-        explanation=_explained(plan, step.reason_code, host=host, endpoint=address, phase=step.phase.value)
-        if step.reason_code
-        else None,
+        explanation=_explained(plan, step.reason_code, **facts) if step.reason_code else None,
     )
 
 

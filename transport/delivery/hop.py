@@ -64,12 +64,11 @@ async def _open_or_fall_back(opening: _Opening) -> SmtpConnection:
     try:
         return await opening.run()
     except AttemptFailed as failure:
-        # RFC 7435: encryption that nobody insisted on must not keep mail from going out.
-        policy = opening.options.tls
-        if failure.attempt.phase is not Phase.STARTTLS or policy.mode is not TlsMode.OPPORTUNISTIC or policy.implicit:
+        fallback = opening.options.tls.after_failure
+        if failure.attempt.phase is not Phase.STARTTLS or fallback is None:
             raise
-    opening.fall_back_to_clear_text()
-    return await opening.run()
+    opening.fall_back_to(fallback)
+    return await _open_or_fall_back(opening)
 
 
 class _Opening:
@@ -93,9 +92,10 @@ class _Opening:
         self._phase = phase
         self._transcript.enter(phase)
 
-    def fall_back_to_clear_text(self) -> None:
-        self._transcript.note("The TLS handshake failed: connecting again without TLS")
-        self.options = replace(self.options, tls=TlsPolicy(mode=TlsMode.NONE))
+    def fall_back_to(self, policy: TlsPolicy) -> None:
+        how = "without TLS" if policy.mode is TlsMode.NONE else "asking for less"
+        self._transcript.note(f"The TLS handshake failed: connecting again {how}")
+        self.options = replace(self.options, tls=policy)
         self._wire = Wire(self._transcript)
 
     async def run(self) -> SmtpConnection:

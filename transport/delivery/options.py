@@ -49,6 +49,18 @@ class TlsPolicy:
     domain: str | None = None
     ca_file: str | None = None
     implicit: bool = False
+    fallback: TlsPolicy | None = None  # what to do with where a handshake fails, instead of giving up
+
+    @property
+    def after_failure(self) -> TlsPolicy | None:
+        """Return what is tried once a handshake has failed, None where that is the end.
+
+        RFC 7435: encryption that nobody insisted on must not keep mail from going out.
+        """
+        if self.fallback is not None:
+            return self.fallback
+        may_be_clear = self.mode is TlsMode.OPPORTUNISTIC and not self.implicit
+        return TlsPolicy(mode=TlsMode.NONE) if may_be_clear else None
 
 
 @dataclass(frozen=True, slots=True)

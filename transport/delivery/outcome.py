@@ -13,6 +13,7 @@ class Phase(StrEnum):
     """Where in the dialogue something happened."""
 
     DNS = "dns"
+    POLICY = "policy"  # of the recipient's domain, about encryption
     CONNECT = "connect"
     GREETING = "greeting"
     HELO = "helo"

@@ -45,6 +45,7 @@ class Step:
     reply: Reply | None = None
     reason_code: str = ""
     found: tuple[Endpoint, ...] = ()  # of the step of DNS
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,8 @@ def _steps(
         verdict, reply, reason_code = Verdict.PASSED, None, ""
         if failed and at == at_fault:
             verdict, reply, reason_code = Verdict.FAILED, failed[1], failed[2]
+        elif stage.phase is Phase.STARTTLS and any(later.phase is Phase.CONNECT for later in stages[at + 1 :]):
+            verdict, reason_code = Verdict.WARNING, "sts.testing" if options.tls.fallback else "validate.tls_failed"
         elif stage.phase is Phase.STARTTLS and not is_encrypted:
             verdict, reason_code = Verdict.WARNING, _why_clear(stage)
         milliseconds = round((end - stage.at) * 1000)

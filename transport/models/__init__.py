@@ -3,6 +3,7 @@
 from transport.models.figures import BulkOperation, PlatformTraffic, QueueFigures, QueueOperation, RollUp, Traffic
 from transport.models.mailstore import Folder, MailboxBody, MailboxMessage
 from transport.models.message import Message, MessageBody
+from transport.models.mta_sts import MtaStsPolicy
 from transport.models.platform import Destination, Heartbeat, PressureChange, RelayRefusal
 from transport.models.protocol_log import ProtocolTranscript
 from transport.models.queue import Delivery, DeliveryType, Queue, queue_id_for
@@ -27,6 +28,7 @@ __all__ = [
     "MailboxMessage",
     "Message",
     "MessageBody",
+    "MtaStsPolicy",
     "Period",
     "PlatformTraffic",
     "PressureChange",

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 import psycopg
@@ -84,6 +84,7 @@ class Hop:
         self._since = time.monotonic()
         self._held: Claim | None = None
         self._asked: UUID | None = None  # the lease of a claim whose answer has not come
+        self.tls_policy: Mapping[str, Any] | None = None  # for the log, once it is known
         self.version = 0  # of the configuration that this turn works by
 
     @property
@@ -178,7 +179,8 @@ class Hop:
         retry_at = await self.back_off(batch, verdict, at) if verdict.status is Outcome.TRANSIENT else None
         for message in batch.messages:
             results = tuple(Result(delivery, verdict, retry_at) for delivery in message.deliveries)
-            await self.recorder.put(Report(message, batch.lease_id, results, at, connector, milliseconds))
+            report = Report(message, batch.lease_id, results, at, connector, milliseconds)
+            await self.recorder.put(replace(report, tls_policy=self.tls_policy))
         self.let_go(batch)
 
     async def back_off(self, batch: Claim, verdict: Verdict, at: datetime | None = None) -> datetime:

@@ -39,6 +39,7 @@ DELETE FROM transport_queue WHERE id IN (
 _DEAD_PROCESSES: Final = "DELETE FROM transport_heartbeat WHERE at < now() - interval '10 minutes'"
 _OLD_PRESSURE: Final = "DELETE FROM transport_pressurechange WHERE at < now() - interval '30 days'"
 _OLD_REFUSALS: Final = "DELETE FROM transport_relayrefusal WHERE at < now() - interval '30 days'"
+_OLD_POLICIES: Final = "DELETE FROM transport_mtastspolicy WHERE expires_at < now() - interval '30 days'"
 # What a destination could bear a week ago says little of today.
 _OLD_DESTINATIONS: Final = "DELETE FROM transport_destination WHERE changed_at < now() - interval '7 days'"
 _OLD_INVITATIONS: Final = "DELETE FROM tenants_invitation WHERE expires_at < now() - interval '90 days'"
@@ -104,6 +105,7 @@ async def _tidy() -> None:
         await connection.execute(_OLD_REFUSALS)
         await connection.execute(_OLD_OPERATIONS)
         await connection.execute(_OLD_PRESSURE)
+        await connection.execute(_OLD_POLICIES)
         await _in_batches(connection, _OLD_VERSIONS)
         await connection.execute(_OLD_DESTINATIONS)
         await connection.execute(_OLD_INVITATIONS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -89,6 +90,7 @@ class Report:
     milliseconds: int | None = None
     content: bytes | None = None  # for the notice, where one is due
     delivered_as: tuple[EventId, Source] = (EventId.SEND, Source.SMTP)
+    tls_policy: Mapping[str, Any] | None = None  # what encryption was asked for, and why
 
     def with_status(self, status: Outcome) -> list[Result]:
         return [result for result in self.results if result.verdict.status is status]

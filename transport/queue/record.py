@@ -182,6 +182,8 @@ def _event(report: Report, verdict: Verdict, results: Sequence[Result], next_at:
     detail: dict[str, Any] = verdict.facts | {"attempt": results[0].delivery.attempts + 1}
     if report.milliseconds is not None:
         detail["milliseconds"] = report.milliseconds
+    if report.tls_policy is not None:
+        detail["tls_policy"] = dict(report.tls_policy)
     if next_at is not None:
         detail["next_attempt_at"] = next_at.isoformat()
     return event(

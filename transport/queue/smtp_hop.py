@@ -29,6 +29,7 @@ from transport.queue.outcomes import QueueChange, Report, Result, Verdict, verdi
 from transport.queue.patience import is_trouble, labelled, next_attempt
 from transport.queue.redirected import connector_to
 from transport.queue.reroute import reroute_claim
+from transport.queue.tls_policy import Security, security_for
 from transport.routing.result import DeliveryType
 from transport.routing.retry import RetryClock
 from transport.sized import by_size
@@ -60,20 +61,30 @@ class SmtpHop(Hop):
         if connector is None:
             await self._without_connector(batch)
             return
-        opened, since = None, time.monotonic()
+        domain = self.queue.next_hop_domain
+        opened, since, security = None, time.monotonic(), Security(connector, domain)
         try:
-            endpoints = await connector.endpoints(self.queue.next_hop_domain, self.resolver)
+            found = await connector.endpoints(domain, self.resolver)
+            security = await security_for(connector, domain, found, self.resolver, self.connections.lend)
+            self.tls_policy = security.told()
+            endpoints = security.endpoints(found)
+            if found and not endpoints:
+                await self.fail_all(batch, security.refusal(), connector.name, _since(since))
+                return
             self._endpoints = endpoints
             if not await self._takes_place_at(endpoints, connector):
                 return
-            opened = await open_connection(endpoints, connector.options(self.queue.next_hop_domain))
+            opened = await open_connection(endpoints, security.options(connector.options(domain)))
+            self.tls_policy = security.told(opened.tls, opened.endpoint.host)
             await self._works(f"{opened.endpoint.host} {opened.endpoint}")
             await self._converse(opened, connector, batch)
         except DnsFailure as failure:
             await self.fail_all(batch, verdict_of_dns(failure, connector.policies), connector.name, _since(since))
         except HopFailure as failure:
             await self._learn_from(failure)
-            await self.fail_all(batch, verdict_of_hop(failure, connector.policies), connector.name, _since(since))
+            verdict = verdict_of_hop(failure, connector.policies)
+            verdict = replace(verdict, reason=security.reason(verdict.reason))
+            await self.fail_all(batch, verdict, connector.name, _since(since))
         finally:
             if opened is not None:
                 await opened.quit()
@@ -220,7 +231,9 @@ class SmtpHop(Hop):
         pairs = zip(message.deliveries, verdicts, strict=True)
         results = tuple(_result(delivery, verdict, batch.clock, at) for delivery, verdict in pairs)
         self.delivered += sum(verdict.status is Outcome.DELIVERED for verdict in verdicts)
-        report = Report(message, batch.lease_id, results, at, connector.name, _since(started))
+        report = Report(
+            message, batch.lease_id, results, at, connector.name, _since(started), tls_policy=self.tls_policy
+        )
         # A notice quotes the beginning at most; the recorder's line must not hold whole messages.
         return replace(report, content=content[: MAX_RETURNED + 1]) if content and report.may_be_told else report
 

@@ -210,4 +210,5 @@ def test_the_console_shows_the_steps_and_what_mends_them(
     peer.script = {}
     shown = as_alice.post(path, BODY | {"send_test_message": "on"}).content.decode()
     assert "The peer took a test message for x@elsewhere.example" in shown
+    assert "<code>250 2.0.0 Queued as 123</code></summary>" in shown
     assert as_alice.post(path, {"recipient": "nobody"}).status_code == 422

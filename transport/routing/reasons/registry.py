@@ -23,6 +23,7 @@ from transport.routing.reasons import (
     routes,
     senders,
     session,
+    transport_security,
     validation,
     versions,
 )
@@ -56,6 +57,7 @@ REASONS: Final[dict[str, Reason]] = _registered(
     versions.REASONS,
     lifecycle.REASONS,
     validation.REASONS,
+    transport_security.REASONS,
 )
 
 UNKNOWN: Final = Reason(

@@ -95,7 +95,20 @@ class DialogueLineSerializer(serializers.Serializer[Any]):
 
 class ValidationStepSerializer(serializers.Serializer[Any]):
     name = serializers.ChoiceField(
-        choices=["route", "dns", "connect", "greeting", "helo", "starttls", "auth", "mail", "rcpt", "data", "quit"]
+        choices=[
+            "route",
+            "dns",
+            "policy",
+            "connect",
+            "greeting",
+            "helo",
+            "starttls",
+            "auth",
+            "mail",
+            "rcpt",
+            "data",
+            "quit",
+        ]
     )
     verdict = serializers.CharField(help_text="passed, warning, failed")
     milliseconds = serializers.IntegerField()

@@ -143,6 +143,7 @@ def validation_step(name: str) -> str:
     labels = {
         "route": gettext("Is it the one that mail goes by?"),
         "dns": gettext("Look the next hop up (DNS)"),
+        "policy": gettext("What the domain demands (MTA-STS)"),
         "connect": gettext("Connect"),
         "greeting": gettext("The peer greets"),
         "helo": gettext("We say who we are (EHLO)"),
