@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from django.utils.translation import gettext as _
 
 from postroom.explain import explain
-from transport.queue.across import QueueFilter, QueueGroup
+from transport.queue.across import Incident, QueueFilter, QueueGroup
 from transport.routing.reasons import REASONS, Explanation
 from transport.routing.result import UNREACHABLE_DOMAIN
 from transport.tracking.across import Failures
@@ -42,9 +42,11 @@ def told_groups(groups: Sequence[QueueGroup]) -> list[Told[QueueGroup]]:
 
 
 def _title_of_group(group: QueueGroup) -> str:
-    """Return the title of what many servers may have said."""
-    title = title_of(group.reason, group.label or _("the peer"))
-    return title[:1].upper() + title[1:]
+    """Return the title of what one server said, or many alike."""
+    if isinstance(group, Incident) and group.endpoints > 1 and group.reason in REASONS:
+        title = explain(group.reason, host=_("the peer"), endpoint=_("the peer")).title
+        return title[:1].upper() + title[1:]
+    return title_of(group.reason, group.label)
 
 
 def told_failures(failures: Sequence[Failures]) -> list[Told[Failures]]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -50,6 +53,28 @@ def test_the_overview_says_what_is_ill_and_what_waits(as_operator: Client, waiti
     assert "No send connector" in page
     assert "2</strong>" in page
     assert Heartbeat.objects.count() == 1
+
+
+def test_the_same_error_of_many_servers_is_one_incident_of_the_overview(as_operator: Client, contoso: Contoso) -> None:
+    factories.make_send_connector(contoso.tenant)
+    at = timezone.now() - timedelta(hours=3)
+    for number in range(3):
+        message_id = send(contoso.alice_mailbox, f"x@d{number}.example")
+        Queue.objects.filter(deliveries__message_id=message_id).update(
+            last_error_reason="peer.rate_limited",
+            last_error_peer_text=f"421 4.7.28 [192.0.2.{number}] mx{number}.peer.example: Slow down",
+            last_error_endpoint=f"mx{number}.peer.example 192.0.2.{number}:25",
+            last_error_at=at + timedelta(hours=number),
+        )
+    page = as_operator.get(reverse("admin:index")).content.decode()
+    incidents = page.partition("Why mail waits now")[2].partition("</section>")[0]
+    assert incidents.count("The peer takes no more from us for now") == 1
+    assert "3 servers" in incidents
+    assert "mx2.peer.example: Slow down" in incidents
+    assert "3 h ago" in incidents
+    [link] = re.findall(r'href="([^"]*incident=[^"]*)"', incidents)
+    queues = as_operator.get(html.unescape(link)).content.decode()
+    assert all(f"d{number}.example" in queues for number in range(3))
 
 
 def test_the_overview_tells_of_back_pressure(as_operator: Client) -> None:

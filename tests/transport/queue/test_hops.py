@@ -68,7 +68,7 @@ def test_a_peer_that_refuses_our_name_is_quoted_and_mending_the_name_lets_it_lea
     assert Queue.objects.get().last_error_text == ""
 
 
-def test_three_taken_two_refused_one_put_off_are_one_delivery_one_notice_one_retry(
+def test_g7_three_taken_two_refused_one_put_off_are_one_delivery_one_notice_one_retry(
     contoso: Contoso, peer: StubSmtp, to_peer: SendConnector
 ) -> None:
     answers = {"no": "550 5.1.1 Unknown", "later": "450 4.2.1 Later"}
@@ -144,7 +144,7 @@ def test_mail_goes_to_the_hosts_that_dns_names(contoso: Contoso, peer: StubSmtp,
         ([("MX", "10 mail.contoso.example.")], "dns.loops_to_us", "5.4.6"),
     ],
 )
-def test_a_domain_that_takes_no_mail_from_us_is_told_to_the_sender(
+def test_g5_a_domain_that_takes_no_mail_from_us_is_told_to_the_sender(
     contoso: Contoso,
     name_server: StubDns,
     settings: Settings,
@@ -165,7 +165,7 @@ def test_a_domain_that_takes_no_mail_from_us_is_told_to_the_sender(
     assert not Delivery.objects.exists()
 
 
-def test_a_failing_name_server_is_a_delay(contoso: Contoso, name_server: StubDns) -> None:
+def test_g5_a_failing_name_server_is_a_delay(contoso: Contoso, name_server: StubDns) -> None:
     dns_connector(contoso, 25)
     name_server.fail("elsewhere.example", "MX", Fault.SERVFAIL)
     send(contoso.alice_mailbox, ELSEWHERE)
