@@ -161,7 +161,7 @@ class QueueOperationAdmin(ReadOnlyAdmin[QueueOperation]):
 class DestinationAdmin(ReadOnlyAdmin[Destination]):
     """Hosts that get another number of connections than one that nothing is known about, the fewest first."""
 
-    list_display = ["endpoint", "host", "connections", "of", "reduced_for", "reduced_at", "changed_at"]
+    list_display = ["endpoint", "host", "connections", "of", "reduced_for", "reduced_at"]
     search_fields = ["endpoint__startswith", "host__startswith"]
     search_help_text = gettext_lazy("An address or a host's name, or its beginning.")
 
