@@ -61,7 +61,7 @@ class RelayChoice:
 
 
 _BY_RANGE = _("{range} is its most specific range that holds {remote}, and {sender} may be its sender")
-_BY_CERTIFICATE = _("the client showed a certificate of its, and {sender} may be its sender")
+_BY_CERTIFICATE = _("the client showed one of its certificates, and {sender} may be its sender")
 _BY_LOG_IN = _("the client logged in as its user, and {sender} may be its sender")
 _NULL = _("the sender is empty: only mail in its own name is relayed for an organisation")
 _NOT_YOURS = _("{sender} is not on a verified domain of the organisation")
