@@ -22,6 +22,7 @@ NOT_AUDITED = {
     "mark_suspended": "a part of each suspension, which saves and audits",
     "end_sessions": "a part of what locks a log-in, which audits",
     "preview_operation": "nothing is done before it is confirmed",
+    "latest_ways": "it reads alone",
 }
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
