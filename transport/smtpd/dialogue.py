@@ -112,8 +112,10 @@ class Dialogue:
             lines = [one for one in self._lines[self._transaction :] if own == tenant_id or one.owner in seen]
             self._put(tenant_id, message_id, lines, instead=(str(first), str(message_id)))
         self._put(None, first, self._lines)
+        if self._lines:
+            self._left_out = 0  # told with them; where there was no line to tell it with, it waits for the next
         self._lines, self._carried = [], {}
-        self._characters = self._transaction = self._left_out = 0
+        self._characters = self._transaction = 0
 
     def _put(
         self, tenant_id: UUID | None, message_id: UUID | None, lines: list[_Line], instead: tuple[str, str] = ("", "")
