@@ -21,7 +21,8 @@ import pytest
 from tests.flows.load import Load, SlowHop, letter, new_message_id
 from tests.platform_process import PlatformProcess, eventually
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("platform-kill")]
+# A test waits longer than others may take: what it waits for says more than that its time was up.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.xdist_group("platform-kill")]
 
 ANN, BOB = "ann@contoso.example", "bob@contoso.example"
 SERVICE_RETURNS = 30.0  # seconds, by G1
