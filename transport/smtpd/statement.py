@@ -20,6 +20,9 @@ from psycopg.pq.abc import PGcancel
 from transport.queue.store import PARAMETERS, STATEMENT, Oids, record_types
 from transport.smtpd.link import Connection
 
+# Seconds between looks for ourselves. libuv drops a socket with an error on it, which is how one looks that was sent to
+# after its other end had gone, and uvloop tells nobody.
+LOOK: Final = 0.2
 _NAME: Final = "intake"
 _FORMATS: Final = [Format.BINARY] * PARAMETERS
 _GOOD: Final = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
@@ -59,6 +62,7 @@ class Statement:
         self._error = None
         self._waiting = self._loop.create_future()
         timer = self._loop.call_later(timeout, self._time_out)
+        self._looking = self._loop.call_later(LOOK, self._look)
         try:
             self._pgconn.send_query_prepared(_NAME.encode(), values, _FORMATS)
             self._flush()
@@ -71,6 +75,7 @@ class Statement:
             raise
         finally:
             timer.cancel()
+            self._looking.cancel()
             self._waiting = None
 
     def close(self) -> None:
@@ -93,6 +98,12 @@ class Statement:
                 self._loop.remove_writer(self._socket)
         except psycopg.OperationalError as error:
             self._give_up(error)
+
+    def _look(self) -> None:
+        if not self.is_closed:
+            self._read()
+        if self._waiting is not None and not self._waiting.done():
+            self._looking = self._loop.call_later(LOOK, self._look)
 
     def _read(self) -> None:
         try:

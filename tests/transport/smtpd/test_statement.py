@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Sequence
@@ -79,3 +80,12 @@ async def test_a_connection_that_breaks_while_we_send_is_told_of_at_once(stateme
     with pytest.raises(psycopg.OperationalError):
         await statement.execute([b""] * PARAMETERS, timeout=60)
     assert statement.is_closed
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.timeout(20)
+async def test_a_socket_that_the_loop_lets_go_of_is_looked_at_all_the_same(statement: Statement) -> None:
+    """As uvloop does with one that has an error on it: of the answer that is there it would tell nobody."""
+    asyncio.get_running_loop().remove_reader(statement.connection.pgconn.socket)
+    with pytest.raises(psycopg.errors.InvalidSqlStatementName):
+        await statement.execute([b""] * PARAMETERS, timeout=60)
