@@ -45,8 +45,13 @@ class Outage:
 
 
 def terminate(name: str = "postroom smtpd%") -> None:
+    """End what this test's daemon has open: other test processes have databases of their own in the same cluster."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE %s", [name])
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND application_name LIKE %s",
+            [name],
+        )
 
 
 @pytest.fixture
