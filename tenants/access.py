@@ -25,7 +25,6 @@ from tenants.models import (
     Invitation,
     Mailbox,
     Membership,
-    Tenant,
     User,
 )
 from tenants.names import local_key, split_mailbox_address
@@ -162,14 +161,6 @@ def find_invitation(token: str) -> InvitationEntry | None:
 def token_digest(token: str) -> bytes:
     """Return what we keep of a bearer token. It holds 256 random bits, so a plain digest suffices."""
     return hashlib.sha256(token.encode()).digest()
-
-
-def tenant_by_slug(slug: str) -> Tenant:
-    """Return a tenant by slug, within what the scope shows."""
-    try:
-        return Tenant.objects.get(slug=slug)
-    except Tenant.DoesNotExist:
-        raise Http404 from None
 
 
 def one(rows: QuerySet[Row], pk: str | UUID) -> Row:

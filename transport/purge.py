@@ -84,8 +84,10 @@ def remove_rows(tenant_id: UUID, table: str, limit: int) -> int:
 
 def _remove_users(tenant_id: UUID, limit: int) -> int:
     """Remove the people of the next memberships who belong nowhere else; the memberships go with them."""
-    rows = Membership.objects.filter(tenant_id=tenant_id).select_related("user").order_by("pk")[:limit]
-    alone = [row.user_id for row in rows if not belongs_elsewhere(row.user, tenant_id)]
+    rows = Membership.objects.filter(tenant_id=tenant_id).order_by("pk").values_list("user_id")[:limit]
+    # Locked first: who is being taken in elsewhere right now is known to belong there, or is not there to be taken in.
+    people = User.objects.select_for_update().filter(pk__in=[user_id for (user_id,) in rows]).order_by("pk")
+    alone = [person.pk for person in people if not belongs_elsewhere(person, tenant_id)]
     User.objects.filter(pk__in=alone).delete()
     return len(alone)
 

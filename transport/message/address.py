@@ -74,10 +74,6 @@ class Address:
         return self.local.isascii() and self.domain.isascii()
 
     @property
-    def is_literal(self) -> bool:
-        return self.domain.startswith("[")
-
-    @property
     def has_routing_characters(self) -> bool:
         """Say whether a next hop might read another destination out of the local part (a%b@c, b!a@c, "a@b"@c)."""
         return any(character in self.local for character in "%!@")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -169,7 +169,3 @@ def verdict_of_dns(failure: DnsFailure, policies: Policies = ()) -> Verdict:
         phase=Phase.DNS.value,
         error_policy="dns transient" if waits else "",
     )
-
-
-def as_transient(verdict: Verdict) -> Verdict:
-    return replace(verdict, status=Outcome.TRANSIENT)

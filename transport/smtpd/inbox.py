@@ -142,10 +142,6 @@ class Inbox:
             raise LineTooLong
         return line
 
-    @property
-    def has_line(self) -> bool:
-        return b"\n" in self.buffer
-
     async def take_data(self, limit: int) -> Incoming:
         """Return the content up to the end-of-data line; raise TooMuchData where its end was not waited for."""
         incoming = self._incoming = Incoming(limit, is_stuffed=True)

@@ -89,10 +89,6 @@ class EmbeddedPostgres:
         host = quote(self._host, safe="/")
         return f"postgresql://{quote(role, safe='')}@/{quote(database, safe='')}?host={host}&port={PORT}"
 
-    def conninfo_for(self, role: str, database: str) -> str:
-        """Return the same as libpq's keywords, for those who want no URL (kombu's pgmq transport)."""
-        return make_conninfo(host=self._host, port=PORT, user=role, dbname=database)
-
     @property
     def _host(self) -> str:
         return str(self.placement.socket_folder)
