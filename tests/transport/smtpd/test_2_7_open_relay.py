@@ -106,8 +106,13 @@ def test_nor_by_saying_who_it_is_or_how_to_treat_it(server: Server, connect: Cal
             client.say(f"EHLO {name}")
             client.say("MAIL FROM:<alice@contoso.example>")
             assert client.say("RCPT TO:<z@elsewhere.example>") == "550 5.7.1 Unable to relay"
+    with connect() as client:
+        said = client.say("XCLIENT ADDR=127.0.0.1 LOGIN=alice@contoso.example")
+        assert said == "550 5.7.0 XCLIENT is for listed hosts only"
+        client.say("MAIL FROM:<alice@contoso.example>")
+        assert client.say("RCPT TO:<z@elsewhere.example>") == "550 5.7.1 Unable to relay"
     for command in (
-        *("XCLIENT ADDR=127.0.0.1 LOGIN=alice@contoso.example", "XFORWARD ADDR=127.0.0.1", "ETRN elsewhere.example"),
+        *("XFORWARD ADDR=127.0.0.1", "ETRN elsewhere.example"),
         *("TURN", "ATRN", "SEND FROM:<x@elsewhere.example>", "SOML FROM:<x@y.example>", "SAML FROM:<x@y.example>"),
         "PROXY TCP4 127.0.0.1 127.0.0.1 1 25",
     ):
