@@ -13,20 +13,24 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
+from django.utils import timezone
 
+from tenants.scope import mail_flow
+from transport.delivery.mta_sts import Mode, StsPolicy, record_id
 from transport.delivery.options import Endpoint, HopOptions, TlsMode
 from transport.delivery.ssrf import is_forbidden_address
 from transport.dns.failures import DnsFailure, DnsTemporary, TemporaryKind
-from transport.dns.lookups import lookup_mx_names
+from transport.dns.lookups import lookup_mx_names, lookup_txt
 from transport.dns.resolver import Resolver
-from transport.models import Queue, SendConnector, queue_id_for
+from transport.models import MtaStsPolicy, Queue, SendConnector, queue_id_for
 from transport.queue.allowance import allowed_now
 from transport.queue.connector import Connector, load_connector_now
 from transport.queue.listing import ListedQueue, QueueError, find_queue
 from transport.queue.slots import PER_HOST, places_taken
+from transport.queue.tls_policy import Security, follows_sts, secured
 from transport.routing.reasons import Explanation, explain
 from transport.routing.result import NextHop
-from transport.routing.wording import Translate, gettext_noop
+from transport.routing.wording import Translate, fill, gettext_noop
 from transport.routing.wording import gettext_noop as _
 
 PATIENCE: Final = 10.0  # seconds for all of DNS: somebody waits in front of a page
@@ -39,6 +43,14 @@ TLS: Final[Mapping[str, str]] = {
     "certificate_validation": _("Always, with a certificate that is valid: the connector's setting."),
     "domain_validation": _("Always, with a certificate that is valid for the name: the connector's setting."),
 }
+_STS: Final[Mapping[str, str]] = {
+    Mode.ENFORCE: _(
+        "Always, with a certificate that is valid for the host: the MTA-STS policy of {domain} demands it."
+    ),
+    Mode.TESTING: _("As the connector says; what the MTA-STS policy of {domain}, in testing, would refuse is noted."),
+}
+_UNNAMED: Final = "sts.mx_mismatch"
+_STS_COMES: Final = _("The domain announces an MTA-STS policy, which is fetched when something is sent there.")
 _PEER: Final = _("What the peer says to this sender and recipient shows only when it is asked.")
 _OFFER: Final = _("Whether the peer offers TLS shows only when it is connected to.")
 _NOT_ASKED: Final = _("Which hosts take the mail: DNS was not asked.")
@@ -87,6 +99,8 @@ class Way:
     hosts: tuple[MailHost, ...] = ()
     failure: DnsFailure | None = None
     was_looked_up: bool = False
+    sts: StsPolicy | None = None  # the policy of the domain that is kept, where one matters here
+    announces_sts: bool = False  # the domain's DNS does, although none is kept yet
     place: Place | None = None
 
     @property
@@ -120,6 +134,8 @@ class Way:
         """Return the encryption that the connector asks for, in words; empty where there is none to speak of."""
         if self.connector is None:
             return ""
+        if self.sts is not None and self.connector.tls != "domain_validation":
+            return fill(translate(_STS[self.sts.mode]), {"domain": self.domain})
         return translate(TLS[self.connector.tls]) if self.connector.tls in TLS else self.connector.tls
 
     def unknown(self, translate: Translate = gettext_noop) -> list[str]:
@@ -127,6 +143,8 @@ class Way:
         if self.connector is None or (self.failure is not None and self.failure.permanent):
             return []
         told = [_DOUBT if self.was_looked_up else _NOT_ASKED] if not self.hosts else []
+        if self.announces_sts:
+            told.append(_STS_COMES)
         if self.connector.tls != TlsMode.NONE:
             told.append(_OFFER)
         return [translate(text) for text in (*told, _PEER)]
@@ -149,6 +167,7 @@ class Way:
             "outlook": self.outlook,
             "connector": {"id": str(connector.id), "name": connector.name} if connector else None,
             "tls": connector.tls if connector else "",
+            "mta_sts": self.sts.mode.value if self.sts else "",
             "greets_as": self.greets_as if connector else "",
             "source_address": connector.source_address if connector else None,
             "dns": {
@@ -194,7 +213,17 @@ def prepare(tenant_id: UUID, hop: NextHop) -> Way:
     """Read the queue and the connector of a next hop, inside a scope that may see them."""
     queue_id = queue_id_for(tenant_id, hop.delivery_type.value, hop.domain, hop.connector_id)
     connector = load_connector_now(hop.connector_id) if hop.connector_id is not None else None
-    return Way(queue_id, hop.domain, find_queue(tenant_id, queue_id), connector)
+    sts = _kept_policy(hop.domain) if connector is not None and follows_sts(connector, hop.domain) else None
+    return Way(queue_id, hop.domain, find_queue(tenant_id, queue_id), connector, sts=sts)
+
+
+def _kept_policy(domain: str) -> StsPolicy | None:
+    """Return the domain's policy as the mail flow keeps it: what a domain publishes is no secret."""
+    with mail_flow():
+        row = MtaStsPolicy.objects.filter(domain=domain, expires_at__gt=timezone.now()).first()
+    if row is None or row.mode == Mode.NONE:
+        return None
+    return StsPolicy(Mode(row.mode), tuple(row.mx), row.max_age)
 
 
 def look_up(ways: Sequence[Way]) -> list[Way]:
@@ -223,11 +252,19 @@ async def _looked_up(way: Way, resolver: Resolver) -> Way:
             # The very call that a delivery makes, so that the two cannot disagree.
             endpoints = await connector.endpoints(way.domain, resolver)
             preferences = await _preferences(way.domain, connector, resolver)
+            announces = way.sts is None and await _announces_policy(way.domain, connector, resolver)
     except TimeoutError:
         return replace(way, was_looked_up=True, failure=DnsTemporary(way.domain, TemporaryKind.TIMEOUT))
     except DnsFailure as failure:
         return replace(way, was_looked_up=True, failure=failure)
-    return replace(way, was_looked_up=True, hosts=_hosts(endpoints, preferences, connector.options(way.domain)))
+    security = secured(connector, way.domain, endpoints, way.sts)
+    hosts = _hosts(endpoints, preferences, connector.options(way.domain), security)
+    return replace(way, was_looked_up=True, hosts=hosts, announces_sts=announces)
+
+
+async def _announces_policy(domain: str, connector: Connector, resolver: Resolver) -> bool:
+    """Say whether DNS announces an MTA-STS policy. It is not fetched: nobody makes us call other servers from here."""
+    return follows_sts(connector, domain) and record_id(await lookup_txt(f"_mta-sts.{domain}", resolver)) is not None
 
 
 async def _preferences(domain: str, connector: Connector, resolver: Resolver) -> dict[str, int]:
@@ -237,16 +274,20 @@ async def _preferences(domain: str, connector: Connector, resolver: Resolver) ->
     return {name: preference for preference, name in reversed(await lookup_mx_names(domain, resolver))}
 
 
-def _hosts(endpoints: Sequence[Endpoint], preferences: Mapping[str, int], options: HopOptions) -> tuple[MailHost, ...]:
+def _hosts(
+    endpoints: Sequence[Endpoint], preferences: Mapping[str, int], options: HopOptions, security: Security
+) -> tuple[MailHost, ...]:
     """Gather each host's addresses, in the order of their first."""
     found: dict[str, list[HostAddress]] = {}
     for endpoint in endpoints:
-        address = HostAddress(endpoint.address, endpoint.port, _obstacle(endpoint, options))
+        address = HostAddress(endpoint.address, endpoint.port, _obstacle(endpoint, options, security))
         found.setdefault(endpoint.host, []).append(address)
     return tuple(MailHost(name, preferences.get(name), tuple(addresses)) for name, addresses in found.items())
 
 
-def _obstacle(endpoint: Endpoint, options: HopOptions) -> str:
+def _obstacle(endpoint: Endpoint, options: HopOptions, security: Security) -> str:
+    if security.is_enforced and endpoint.host in security.unnamed:
+        return _UNNAMED
     if (endpoint.address, endpoint.port) in options.routes:
         return ""
     if endpoint.address in options.own_addresses:
@@ -258,8 +299,11 @@ def _with_place(way: Way) -> Way:
     if not way.hosts:
         return way
     # A delivery takes its place at the first address, whichever of them answers in the end.
-    first = way.hosts[0].addresses[0]
-    endpoint = str(Endpoint(way.hosts[0].name, first.address, first.port))
+    allowed = [one for host in way.hosts for one in host.addresses if one.obstacle != _UNNAMED]
+    if not allowed:
+        return way
+    first = allowed[0]
+    endpoint = str(Endpoint(first.address, first.address, first.port))
     place = Place(first.address, allowed_now(endpoint), places_taken(endpoint))
     if way.connector is not None and (own := way.connector.max_connections_per_host) < PER_HOST:
         # The connector has fewer of its own: what is short of the two counts.

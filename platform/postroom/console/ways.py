@@ -49,8 +49,12 @@ class TellWay:
 
     @property
     def hosts(self) -> list[tuple[str, int | None, list[ToldAddress]]]:
-        return [(host.name, host.preference, [_told(one) for one in host.addresses]) for host in self.way.hosts]
+        return [
+            (host.name, host.preference, [_told(one, host.name, self.way.domain) for one in host.addresses])
+            for host in self.way.hosts
+        ]
 
 
-def _told(one: HostAddress) -> ToldAddress:
-    return ToldAddress(one, explain(one.obstacle, endpoint=one.address) if one.obstacle else None)
+def _told(one: HostAddress, host: str, domain: str) -> ToldAddress:
+    why = explain(one.obstacle, endpoint=one.address, host=host, domain=domain) if one.obstacle else None
+    return ToldAddress(one, why)

@@ -15,7 +15,7 @@ from tests.postroom.api.conftest import Program, program_of
 from tests.postroom.console.conftest import waiting
 from tests.transport.conftest import name_server
 from tests.transport.dns.stub import Fault, StubDns
-from transport.models import Delivery, Queue, SendConnector
+from transport.models import Delivery, MtaStsPolicy, Queue, SendConnector
 from transport.queue.destinations import INITIAL
 from transport.queue.slots import first_of, first_of_connector
 
@@ -112,6 +112,27 @@ def test_a_connector_with_fewer_connections_of_its_own_waits_sooner(
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [first_of_connector(str(row.pk), "8.8.4.4:25")])
     way = way_of(api)
     assert (way["connection"]["is_free"], way["outlook"], way["tls"]) == (False, "waits", "certificate_validation")
+
+
+@pytest.mark.parametrize(
+    ("mode", "obstacles"), [("enforce", ["", "sts.mx_mismatch"]), ("testing", ["", ""]), ("none", ["", ""])]
+)
+def test_the_policy_of_the_recipients_domain_counts(
+    api: Program, elsewhere: StubDns, mode: str, obstacles: list[str]
+) -> None:
+    now = timezone.now()
+    times = {"max_age": 86_400, "fetched_at": now, "expires_at": now + timedelta(days=1)}
+    MtaStsPolicy.objects.create(domain="elsewhere.example", mode=mode, mx=["mx1.elsewhere.example"], **times)
+    elsewhere.records["mx2.elsewhere.example", "A"] = ["8.8.8.8"]
+    way = way_of(api)
+    assert [one["obstacle"] for host in way["hosts"] for one in host["addresses"]] == obstacles
+    assert way["mta_sts"] == ("" if mode == "none" else mode)
+
+
+def test_a_policy_that_is_announced_and_not_kept_yet_is_said_not_to_be_known(api: Program, elsewhere: StubDns) -> None:
+    assert "MTA-STS" not in str(way_of(api)["unknown"])
+    elsewhere.add("_mta-sts.elsewhere.example", "TXT", '"v=STSv1; id=1"')
+    assert "announces an MTA-STS policy" in str(way_of(api)["unknown"])
 
 
 def test_a_log_in_decides_who_hands_it_in(api: Program, contoso: Contoso, elsewhere: StubDns) -> None:

@@ -14,7 +14,7 @@ from typing_extensions import override
 from tenants.models import Tenant
 from tenants.scope import operator_scope
 from transport.actions.simulate import Simulation, simulate, with_ways
-from transport.actions.ways import Way
+from transport.actions.ways import HostAddress, Way
 from transport.routing.reasons import explain
 
 
@@ -93,7 +93,7 @@ def _way_lines(way: Way, *, for_operator: bool) -> Iterator[str]:
     for host in way.hosts:
         name = f"{host.preference} {host.name}" if host.preference is not None else host.name
         for one in host.addresses:
-            refused = f", not connected to: {explain(one.obstacle, endpoint=one.address).title}" if one.obstacle else ""
+            refused = f", not connected to: {_why_not(one, host.name, way.domain)}" if one.obstacle else ""
             yield f"host {name} [{one.address}]:{one.port}{refused}"
     if (why := way.why_no_host()) is not None:
         yield f"no host: {why.title}. {why.text}"
@@ -106,6 +106,10 @@ def _way_lines(way: Way, *, for_operator: bool) -> Iterator[str]:
         yield f"connection: one of {way.place.limit} to {way.place.address}, {taken}{free}"
     yield from _queue_lines(way)
     yield from (f"not known: {text}" for text in way.unknown())
+
+
+def _why_not(one: HostAddress, host: str, domain: str) -> str:
+    return explain(one.obstacle, endpoint=one.address, host=host, domain=domain).title
 
 
 def _queue_lines(way: Way) -> Iterator[str]:

@@ -97,7 +97,8 @@ class WayQueueSerializer(serializers.Serializer[Any]):
 class WaySerializer(serializers.Serializer[Any]):
     outlook = serializers.ChoiceField(choices=["goes", "waits", "comes_back"])
     connector = WayConnectorSerializer(allow_null=True)
-    tls = serializers.CharField(allow_blank=True)
+    tls = serializers.CharField(allow_blank=True, help_text="The connector's level.")
+    mta_sts = serializers.CharField(allow_blank=True, help_text="enforce or testing: the domain's policy that counts.")
     greets_as = serializers.CharField(allow_blank=True)
     source_address = serializers.CharField(allow_null=True)
     dns = WayDnsSerializer()
