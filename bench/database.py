@@ -18,6 +18,13 @@ class Database:
     def close(self) -> None:
         self._connection.close()
 
+    def hints(self) -> int:
+        """Return how many hints the broker holds: the thousand mailboxes of the bench's tenant left one each."""
+        with self._connection.transaction():
+            self._connection.execute("SET LOCAL ROLE postroom_broker")
+            row = self._connection.execute("SELECT count(*) FROM pgmq.q_sweep").fetchone()
+        return int(row[0]) if row else 0
+
     def hold_mailboxes(self, *, held: bool) -> None:
         """Suspend or resume the queues to mailboxes, so that accepting is measured and nothing else."""
         self._connection.execute(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench.cpu import seconds, tree
 from bench.database import Database
-from bench.load import Load, LoadFailed, Sink
+from bench.load import Load, LoadFailed, Sink, wait_until
 from bench.names import DESTINATIONS, SPREAD, Names, address_of
 from bench.table import Row
 from bench.timing import TimingSink
@@ -107,6 +107,7 @@ def trial(environment: Mapping[str, str], *, rounds: int, factor: float) -> Iter
         _prepare(ours, sink.port, timing.port, wide_sink.port)
         with closing(Database((ours.data_dir / "database-url").read_text().strip())) as database:
             try:
+                wait_until(lambda: database.hints() == 0, "The platform did not come to rest", every=0.1)
                 yield Trial(ours, postfix, sink, wide_sink, timing, database, rounds, factor)
             except LoadFailed as failure:
                 sys.exit(f"{failure}\nThe platform's last lines:\n" + "\n".join(ours.output.splitlines()[-30:]))
