@@ -9,8 +9,14 @@ from datetime import datetime
 
 
 def uuid7() -> uuid.UUID:
-    """Return a new UUIDv7: 48 bits of Unix milliseconds, then 74 random bits."""
-    return uuid7_at(time.time_ns() // 1_000_000)
+    """Return a new UUIDv7: 48 bits of Unix milliseconds, 12 of their fraction (RFC 9562 §6.2, method 3), 62 random.
+
+    What one process makes one after the other is in that order: a message's events within a millisecond, too.
+    """
+    milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
+    fraction = (nanoseconds << 12) // 1_000_000
+    noise = int.from_bytes(os.urandom(8), "big") >> 2
+    return uuid.UUID(int=(milliseconds & 0xFFFF_FFFF_FFFF) << 80 | 0x7 << 76 | fraction << 64 | 0x2 << 62 | noise)
 
 
 def uuid7_at(milliseconds: int) -> uuid.UUID:
