@@ -30,10 +30,11 @@ POISON_REASON: Final = "queue.poison"
 _RENEW: Final = """
 UPDATE transport_delivery SET lease_until = now() + %s WHERE state = 'active' AND lease_id = ANY(%s)
 """
-# Rows of queues are locked in the order of their ids by everybody, so that nobody waits in a circle.
+# One that its turn gave back after we counted it stays free: nobody is to wait for a lease that nobody holds. Rows of
+# queues are locked in the order of their ids by everybody, so that nobody waits in a circle.
 _RENEW_QUEUES: Final = """
 WITH ours AS (
-  SELECT id FROM transport_queue WHERE id = ANY(%s) AND connecting_until IS NOT NULL ORDER BY id FOR UPDATE
+  SELECT id FROM transport_queue WHERE id = ANY(%s) AND connecting_until > now() ORDER BY id FOR UPDATE
 )
 UPDATE transport_queue q SET connecting_until = now() + %s FROM ours WHERE q.id = ours.id
 """

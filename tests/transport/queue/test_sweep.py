@@ -18,7 +18,7 @@ from transport.actions.queue import remove_message
 from transport.models import Delivery, MailboxMessage, Message, Queue, SendConnector, TrackingEvent
 from transport.queue import sweep
 from transport.queue.claim import claim
-from transport.queue.leases import POISON_THRESHOLD, free_claim, take_in_hand
+from transport.queue.leases import POISON_THRESHOLD, free_claim, free_queue, renew, take_in_hand
 from transport.queue.reconfigure import reroute_tenant
 from transport.queue.sweep import reroute_once, sweep_once
 
@@ -224,3 +224,19 @@ def test_a_step_that_lost_to_a_deadlock_keeps_no_other_from_being_done(
     send(contoso.alice_mailbox, "bob@contoso.example")
     assert sweep_once()
     assert hints == ["transport.deliver"]
+
+
+def test_a_queue_that_was_given_back_meanwhile_stays_free(contoso: Contoso) -> None:
+    """The count of what is being connected for is older than the statement that renews it."""
+    send(contoso.alice_mailbox, "bob@contoso.example")
+    queue_id = Queue.objects.get().pk
+
+    def is_held(seconds: int) -> bool:
+        return Queue.objects.filter(connecting_until__gt=timezone.now() + timedelta(seconds=seconds)).exists()
+
+    Queue.objects.update(connecting_until=timezone.now() + timedelta(seconds=5))
+    with_flow(renew, [], [queue_id])
+    assert is_held(10)
+    with_flow(free_queue, queue_id)
+    with_flow(renew, [], [queue_id])
+    assert not is_held(0)
